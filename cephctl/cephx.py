@@ -1,0 +1,150 @@
+"""CephX keys, keyrings and caps: read and compared, never shown."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+KEY_TYPES = {1: "aes", 2: "aes256k"}
+# Ceph encodes a key as type, creation seconds and nanoseconds, length, then the secret itself.
+HEADER = struct.Struct("<HIIH")
+SERVICES = ("mon", "mgr", "osd", "mds")
+
+OPERATOR_CAPS: Mapping[str, str] = {"mon": "allow r", "mds": "allow *"}
+"""The least that tenant, mds and cluster commands need. `mds 'allow *'` because the MDS gives its session list to nobody
+with less (16.2), and quotas need its `p` anyway."""
+
+
+class MalformedKey(ValueError):
+    """Text that is no CephX key; the message says why and never quotes it."""
+
+
+class MalformedKeyring(ValueError):
+    """A keyring that librados would refuse, abort or hang on; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A CephX key. Its text is in `secret` alone, which no repr, log or result shows."""
+
+    type: str
+    created: datetime
+    secret: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits of the secret's SHA-256. The header does not count: two texts with one secret are one key."""
+        return hashlib.sha256(self.secret).hexdigest()[:12]
+
+
+def parse_key(text: str) -> Key:
+    """Decode a key as `ceph auth get-key` prints it.
+
+    >>> parse_key("AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==").type
+    'aes'
+    >>> parse_key("not a key")
+    Traceback (most recent call last):
+    cephctl.cephx.MalformedKey: not base64
+    """
+    try:
+        raw = base64.b64decode(text.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedKey("not base64") from None
+    if len(raw) < HEADER.size:
+        raise MalformedKey(f"{len(raw)} bytes long, too short for a key")
+    number, seconds, nanoseconds, length = HEADER.unpack_from(raw)
+    secret = raw[HEADER.size :]
+    if number not in KEY_TYPES:
+        raise MalformedKey(f"of unknown type {number}")
+    if len(secret) != length or not secret:
+        raise MalformedKey(f"truncated: {len(secret)} of {length} bytes of secret")
+    created = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000 % 1_000_000)
+    return Key(KEY_TYPES[number], created, secret)
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One section of a keyring: an entity, its key and the caps written beside it."""
+
+    entity: str
+    key: Key
+    caps: Mapping[str, str]
+
+
+def parse_keyring(content: bytes) -> dict[str, Credential]:
+    """The credentials in a keyring file, by entity.
+
+    librados aborts the whole process on a byte order mark and hangs on a NUL byte (measured, 16.2.15): both are
+    refused here, before it sees the file.
+
+    >>> sorted(parse_keyring(b"[client.a]\\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\\n"))
+    ['client.a']
+    """
+    entries: dict[str, dict[str, str]] = {}
+    entity = ""
+    for number, line in enumerate(plain_text(content).splitlines(), start=1):
+        line = line.strip()
+        if not line or line[0] in "#;":
+            continue
+        if section := re.fullmatch(r"\[\s*(.+?)\s*\]", line):
+            entity = section[1]
+            entries.setdefault(entity, {})
+            continue
+        name, equals, value = line.partition("=")
+        if not entity or not equals:
+            raise MalformedKeyring(f"line {number} is neither a [section] nor name = value")
+        entries[entity][" ".join(name.split())] = value.strip().strip('"')
+    return {entity: credential(entity, values) for entity, values in entries.items()}
+
+
+def credential(entity: str, values: Mapping[str, str]) -> Credential:
+    if not values.get("key"):
+        raise MalformedKeyring(f"[{entity}] has no key")
+    try:
+        key = parse_key(values["key"])
+    except MalformedKey as error:
+        raise MalformedKeyring(f"the key of [{entity}] is {error}") from None
+    caps = {name.removeprefix("caps "): cap for name, cap in values.items() if name.startswith("caps ")}
+    return Credential(entity, key, caps)
+
+
+def plain_text(content: bytes) -> str:
+    """The file as ASCII text; what librados dies of is refused."""
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise MalformedKeyring("it begins with a byte order mark; save it as plain ASCII")
+    if b"\0" in content:
+        raise MalformedKeyring("it has a NUL byte; it is no text file")
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MalformedKeyring(f"line {line} has a character that is not ASCII") from None
+
+
+def parse_caps(words: list[str]) -> dict[str, str]:
+    """Caps as they stand on a command line: service, cap, service, cap.
+
+    >>> parse_caps(["mon", "allow r", "osd", "allow rw pool=x"])
+    {'mon': 'allow r', 'osd': 'allow rw pool=x'}
+    """
+    if len(words) % 2:
+        raise ValueError(f"caps come in pairs; '{words[-1]}' has no cap")
+    caps = dict(zip(words[::2], words[1::2], strict=True))
+    if unknown := [service for service in caps if service not in SERVICES]:
+        raise ValueError(f"'{unknown[0]}' is no service; services are {', '.join(SERVICES)}")
+    return caps
+
+
+def caps_command(verb: str, entity: str, caps: Mapping[str, str]) -> str:
+    """The `ceph auth` command with these caps. It always names every service: `auth caps` deletes what it does not name.
+
+    >>> caps_command("caps", "client.a", {"mon": "allow r"})
+    "ceph auth caps client.a mon 'allow r'"
+    """
+    return f"ceph auth {verb} {entity} " + " ".join(f"{service} '{cap}'" for service, cap in caps.items())

@@ -1,0 +1,86 @@
+"""What can go wrong, and the exit status each of it has."""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+
+
+@unique
+class ExitStatus(IntEnum):
+    """The exit codes of every command; scripts may rely on them."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    FINDINGS = 3
+    UNREACHABLE = 4
+    PARTIAL = 5
+    REFUSED = 6
+    STALLED = 7
+    INTERRUPTED = 130
+
+
+class CephctlError(Exception):
+    """One line in lower case that names the object, and a hint with the next step."""
+
+    status = ExitStatus.ERROR
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(CephctlError):
+    """The command line or the configuration is wrong."""
+
+    status = ExitStatus.USAGE
+
+
+class Unreachable(CephctlError):
+    """No monitor answered, a daemon was silent until the deadline, or authentication was refused."""
+
+    status = ExitStatus.UNREACHABLE
+
+
+class Refused(CephctlError):
+    """A safety gate said no; nothing was changed."""
+
+    status = ExitStatus.REFUSED
+
+
+class NotFound(CephctlError):
+    """The object does not exist."""
+
+
+class Denied(CephctlError):
+    """Ceph knows who we are and does not let us."""
+
+
+class Blocklisted(CephctlError):
+    """This client was evicted in mid-operation."""
+
+
+class UnexpectedAnswer(CephctlError):
+    """Ceph answered something this program does not understand."""
+
+
+class Crashed(CephctlError):
+    """The Ceph library took the worker process down with it."""
+
+
+class Unanswered(Unreachable):
+    """A call was still without answer at its deadline. `waited_for` says whom and what for, as in "mds.a to mount"."""
+
+    def __init__(self, message: str, hint: str | None = None, waited_for: str = "") -> None:
+        super().__init__(message, hint)
+        self.waited_for = waited_for
+
+
+class Interrupted(CephctlError):
+    """Ctrl-C, or SIGTERM."""
+
+    status = ExitStatus.INTERRUPTED

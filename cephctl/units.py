@@ -1,0 +1,87 @@
+"""Sizes, counts and ages: read from people, and written for them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+
+SIZE_FORMS = "a number of bytes or a number with K, M, G, T, P or E (powers of 1024): 500M, 10G, 1.5T, 10737418240"
+LARGEST = 2**63 - 1
+UNITS = "KMGTPE"
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([KMGTPE])(?:i?B|i)?|B)?", re.IGNORECASE)
+_DECIMAL_LOOK = re.compile(r"[\d.]+\s*[KMGTPE]B", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Bytes, from what people write; units are powers of 1024, as in Ceph.
+
+    >>> parse_size("10G"), parse_size("1.5T"), parse_size("500MiB"), parse_size("0")
+    (10737418240, 1649267441664, 524288000, 0)
+    >>> parse_size("10GB")
+    Traceback (most recent call last):
+    ValueError: '10GB' is ambiguous; write 10G or 10GiB, which are powers of 1024
+    """
+    text = text.strip()
+    if _DECIMAL_LOOK.fullmatch(text):
+        short = text[:-1].rstrip()
+        raise ValueError(f"'{text}' is ambiguous; write {short} or {short}iB, which are powers of 1024")
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"'{text}' is no size; write {SIZE_FORMS}")
+    number, unit = match.groups()
+    if not unit and "." in number:
+        raise ValueError(f"'{text}' is no whole number of bytes; write {SIZE_FORMS}")
+    size = int(Decimal(number) * 1024 ** (UNITS.index(unit.upper()) + 1 if unit else 0))
+    if size > LARGEST:
+        raise ValueError(f"'{text}' is more than CephFS can hold in a quota (8 EiB less one byte)")
+    return size
+
+
+def format_size(size: int) -> str:
+    """Bytes for people, in IEC units with at most one decimal.
+
+    >>> format_size(0), format_size(1023), format_size(10 << 30), format_size(1536 << 20), format_size((1 << 30) - 1)
+    ('0 B', '1023 B', '10 GiB', '1.5 GiB', '1 GiB')
+    """
+    value, unit = Decimal(size), ""
+    for larger in UNITS:
+        if round(abs(value), 1) < 1024 and (unit or abs(value) < 1024):
+            break
+        value, unit = value / 1024, larger
+    return f"{round(value, 1):f}".removesuffix(".0") + (f" {unit}iB" if unit else " B")
+
+
+def format_ago(then: datetime, now: datetime) -> str:
+    """How long ago, in the largest whole unit.
+
+    >>> from datetime import timedelta
+    >>> now = datetime(2026, 1, 2)
+    >>> [format_ago(now - timedelta(seconds=s), now) for s in (0, 59, 61, 7200, 200000)]
+    ['now', '59 s ago', '1 min ago', '2 h ago', '2 d ago']
+    """
+    seconds = int((now - then).total_seconds())
+    if seconds <= 0:
+        return "now"
+    return f"{format_duration(seconds)} ago"
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds in the largest whole unit.
+
+    >>> format_duration(5), format_duration(3700)
+    ('5 s', '1 h')
+    """
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def percent(used: int, limit: int) -> float | None:
+    """Used of limit in percent, one decimal; None without a limit.
+
+    >>> percent(1, 3), percent(5, 0)
+    (33.3, None)
+    """
+    return round(100 * used / limit, 1) if limit else None

@@ -1,0 +1,143 @@
+"""A web node: a QEMU machine that was booted once and since then wakes up from its snapshot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.image import NodeImage
+from tests.lab.network import tap
+from tests.lab.places import IMAGES, INSIDE, NODES, RUN, SSH_KEY, recipe
+from tests.lab.shell import LabError, pid_of, run, stop_pid, wait_until
+
+QEMU = "qemu-system-x86_64"
+# A snapshot holds the machine's devices and its boot arguments: it is made anew when this file changes.
+SNAPSHOT = "booted"
+BOOT = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1"
+SSH_OPTIONS = (
+    "-F", "none", "-i", str(SSH_KEY), "-o", f"UserKnownHostsFile={RUN}/known_hosts", "-o", "StrictHostKeyChecking=accept-new",
+    "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One node. Its overlay keeps the snapshot; whatever happened since is forgotten at the next `wake`."""
+
+    name: str
+    image: NodeImage
+
+    @property
+    def address(self) -> str:
+        return NODES[self.name]
+
+    @property
+    def overlay(self) -> Path:
+        return IMAGES / f"{self.image.name}-booted-{recipe(Path(__file__), accelerator())}" / f"{self.name}.qcow2"
+
+    @property
+    def pidfile(self) -> Path:
+        return RUN / f"{self.name}.pid"
+
+    @property
+    def pid(self) -> int | None:
+        return pid_of(self.pidfile, QEMU)
+
+    def up(self) -> None:
+        """Booted, ssh answering, the ceph module loaded, nothing mounted."""
+        if self.overlay.exists():
+            self.wake()
+        else:
+            self.boot()
+
+    def wake(self) -> None:
+        """Back to the snapshot, from any state: in a running QEMU in a quarter of a second."""
+        if self.pid is None:
+            self.launch("-loadvm", SNAPSHOT)
+        else:
+            self.monitor(f"loadvm {SNAPSHOT}")
+
+    def boot(self) -> None:
+        """The first start: a real boot, then the snapshot that all later starts wake from."""
+        part = self.overlay.with_suffix(".part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.image.disk, "-F", "raw", part)
+        self.launch(disk=part)
+        wait_until(f"ssh of {self.name} (its console is {RUN}/{self.name}.console)", self.answers, 240, every=1)
+        # The directory of debugfs appears with the first mount; the module and the page cache are what takes time.
+        self.ssh("sudo modprobe ceph; sudo systemctl is-system-running --wait; mount.ceph --help; python3 -c 'import json'", check=False)  # fmt: skip
+        self.monitor(f"savevm {SNAPSHOT}", timeout=60)
+        # QEMU keeps the file open under its new name.
+        part.rename(self.overlay)
+
+    def launch(self, *more: str, disk: Path | None = None) -> None:
+        self.monitor_socket.unlink(missing_ok=True)
+        arguments = f"{BOOT} node.name={self.name} node.address={self.address}"
+        mac = f"52:54:00:0a:0a:{int(self.address.rpartition('.')[2]):02x}"
+        run(
+            *INSIDE, QEMU, "-name", self.name, "-accel", accelerator(), "-cpu", "max", "-m", "512",
+            "-display", "none", "-serial", f"file:{RUN}/{self.name}.console", "-no-reboot", "-daemonize", "-pidfile", self.pidfile,
+            "-monitor", f"unix:{self.monitor_socket},server,nowait",
+            "-kernel", self.image.kernel, "-initrd", self.image.initrd, "-append", arguments,
+            "-drive", f"file={disk or self.overlay},if=virtio,format=qcow2,cache=unsafe",
+            "-netdev", f"tap,id=net,ifname={tap(self.name)},script=no,downscript=no",
+            "-device", f"virtio-net-pci,netdev=net,mac={mac}", *more, timeout=60,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        stop_pid(self.pid)
+
+    @property
+    def monitor_socket(self) -> Path:
+        return RUN / f"{self.name}.monitor"
+
+    def monitor(self, command: str, timeout: float = 30) -> None:
+        """One command to QEMU's monitor; returns when its prompt is back."""
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(timeout)
+            channel.connect(str(self.monitor_socket))
+            read_to_prompt(channel)
+            channel.sendall(command.encode() + b"\n")
+            answer = read_to_prompt(channel)
+        if b"Error" in answer:
+            raise LabError(f"{self.name}: '{command}': {answer.decode(errors='replace').strip()}")
+
+    def answers(self) -> bool:
+        return self.ssh("true", check=False) == 0
+
+    def ssh(self, command: str, stdin: bytes = b"", check: bool = True) -> int:
+        """Run a shell command as the operator's login; what it prints is dropped unless it fails."""
+        done = subprocess.run(self.ssh_command(command), input=stdin, capture_output=True, check=False, timeout=180)
+        if check and done.returncode:
+            raise LabError(f"{self.name}: {command[:60]}: {done.stderr.decode(errors='replace').strip()}")
+        return done.returncode
+
+    def ssh_command(self, *command: str) -> list[str]:
+        return [*INSIDE, "ssh", *SSH_OPTIONS, f"ubuntu@{self.address}", *command]
+
+
+def read_to_prompt(channel: socket.socket) -> bytes:
+    answer = b""
+    while not answer.endswith(b"(qemu) "):
+        chunk = channel.recv(65536)
+        if not chunk:
+            break
+        answer += chunk
+    return answer
+
+
+def accelerator() -> str:
+    """Emulation unless asked for KVM: a /dev/kvm that opens may still boot no guest."""
+    return os.environ.get("CEPHCTL_LAB_ACCEL", "tcg,thread=multi")
+
+
+def forget_old_snapshots(keep: Path) -> None:
+    """Overlays of former recipes are of no use to anybody."""
+    for folder in IMAGES.glob("node-*-booted-*"):
+        if folder != keep:
+            shutil.rmtree(folder)

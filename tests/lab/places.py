@@ -1,0 +1,45 @@
+"""Where everything of the lab is: addresses, directories, names."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+NAMESPACE = "cephctl-lab"
+BRIDGE = "br0"
+STORAGE = "10.10.10.50"
+NETWORK = "10.10.10.0/24"
+NODES = {
+    "web-1-node-0": "10.10.10.10",
+    "web-1-node-1": "10.10.10.11",
+    "web-1-node-2": "10.10.10.12",
+}
+TENANTS = ("acme", "blog", "shop")
+MOUNTPOINT = "/var/www/storage"
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+HOME = Path(os.environ.get("CEPHCTL_LAB_DIR", "/var/lib/cephctl-lab"))
+IMAGES = HOME / "images"
+RUN = HOME / "run"
+CLUSTER = RUN / "ceph"
+CONFIG = RUN / "cephctl.toml"
+SSH_KEY = IMAGES / "id_ed25519"
+HAPROXY_SOCKET = RUN / "haproxy.sock"
+
+INSIDE = ["ip", "netns", "exec", NAMESPACE]
+
+
+def recipe(*sources: str | Path) -> str:
+    """A short hash of texts and files (a folder counts with all it holds): what was built from the same is the same."""
+    digest = hashlib.sha256()
+    for source in sources:
+        if isinstance(source, str):
+            digest.update(source.encode())
+            continue
+        for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            if file.is_file():
+                digest.update(f"{file.relative_to(source.parent)} {file.stat().st_mode:o}\n".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

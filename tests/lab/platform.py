@@ -1,0 +1,166 @@
+"""The whole lab: the cluster, the web nodes and HAProxy, brought up, looked at and taken down together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.lab import image, network, site
+from tests.lab.ceph import DAEMONS, Cluster
+from tests.lab.machine import Machine, forget_old_snapshots
+from tests.lab.places import CLUSTER, INSIDE, NAMESPACE, NODES, RUN, STORAGE
+from tests.lab.shell import LabError, need, run, wait_until
+
+RELEASES = ("bookworm", "trixie")
+PROGRAMS = {
+    "ip": "iproute2",
+    "debootstrap": "debootstrap",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "busybox": "busybox-static",
+    "cpio": "cpio",
+    "mkfs.ext4": "e2fsprogs",
+    "ssh": "openssh-client",
+    "haproxy": "haproxy",
+}
+SAY: Callable[[str], None] = print
+
+
+def up(release: str) -> None:
+    """Bring up what is not up; with another release, start over."""
+    if os.geteuid():
+        raise LabError("the lab needs root: it makes a network namespace, tap devices and file systems")
+    need(PROGRAMS)
+    if running_release() not in (None, release):
+        down()
+    RUN.mkdir(parents=True, exist_ok=True)
+    nodes = machines()
+    network.up()
+    cluster = cluster_of(release)
+    if not all(cluster.pid(daemon) for daemon in DAEMONS):
+        start_cluster(cluster, release)
+        for node in nodes:
+            node.stop()
+    SAY("waking the web nodes")
+    each(reset_if_down, nodes)
+    site.start_haproxy()
+    site.wait_for_haproxy()
+
+
+def start_cluster(cluster: Cluster, release: str) -> None:
+    SAY(f"starting a Ceph cluster ({release})")
+    (RUN / "release").unlink(missing_ok=True)
+    bind_home(cluster)
+    cluster.up()
+    site.make_tenants(cluster, INSIDE)
+    site.write_config(cluster)
+    (RUN / "release").write_text(release)
+
+
+def machines() -> list[Machine]:
+    if not (RUN / "release").exists():
+        SAY("looking for the web nodes' image (the first build takes some minutes)")
+    built = image.node_image()
+    nodes = [Machine(name, built) for name in NODES]
+    forget_old_snapshots(keep=nodes[0].overlay.parent)
+    return nodes
+
+
+def reset_if_down(node: Machine) -> None:
+    if node.pid is None or not node.answers():
+        reset(node)
+
+
+def reset(node: Machine) -> None:
+    """Booted, healthy and mounted, from whatever state the node is in."""
+    network.heal(node.name)
+    node.up()
+    site.deploy(node, current())
+
+
+def reset_and_wait(node: Machine) -> None:
+    reset(node)
+    wait_until(f"{node.name} up in HAProxy", lambda: site.haproxy_states()[node.name] == "UP", 30)
+
+
+def each(action: Callable[[Machine], None], nodes: Iterable[Machine]) -> None:
+    """The same for all nodes at once; the first failure is raised when all have ended."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(action, nodes))
+
+
+def cluster_of(release: str) -> Cluster:
+    enter = list(INSIDE)
+    if release != "bookworm":
+        enter += ["chroot", str(image.ceph_root(release))]
+    return Cluster(CLUSTER, STORAGE, enter=enter, objectstore="bluestore")
+
+
+def current() -> Cluster:
+    """The cluster that is up."""
+    release = running_release()
+    if release is None:
+        raise LabError("the lab is not up; run 'tests/lab/lab up'")
+    return cluster_of(release)
+
+
+def running_release() -> str | None:
+    file = RUN / "release"
+    return file.read_text() if file.exists() and network.is_up() else None
+
+
+def bind_home(cluster: Cluster) -> None:
+    """Let a cluster in a chroot see its own folder, and the kernel's."""
+    if "chroot" not in cluster.enter:
+        return
+    root = Path(cluster.enter[-1])
+    cluster.home.mkdir(parents=True, exist_ok=True)
+    for path in (Path("/dev"), Path("/proc"), cluster.home):
+        inside = root / path.relative_to("/")
+        inside.mkdir(parents=True, exist_ok=True)
+        if not os.path.ismount(inside):
+            run("mount", "--bind", path, inside)
+
+
+def down() -> None:
+    """Stop everything, nodes first: a client that outlives its cluster would only hang."""
+    release = running_release()
+    if network.is_up():
+        for name in NODES:
+            Machine(name, image.NodeImage("", Path(), Path(), Path())).stop()
+        site.stop_haproxy()
+    if release:
+        cluster = cluster_of(release)
+        cluster.down()
+        if "chroot" in cluster.enter:
+            for path in (cluster.home, Path("/proc"), Path("/dev")):
+                inside = Path(cluster.enter[-1]) / path.relative_to("/")
+                if os.path.ismount(inside):
+                    run("umount", "-l", inside)
+    network.down()
+    shutil.rmtree(RUN, ignore_errors=True)
+
+
+def status() -> list[tuple[str, str]]:
+    """A line per part of the lab: its name and how it is."""
+    release = running_release()
+    if release is None:
+        return [(NAMESPACE, "down")]
+    cluster = cluster_of(release)
+    rows = [(NAMESPACE, f"up, Ceph of {release}")]
+    rows += [(daemon, process_state(cluster.pid(daemon))) for daemon in DAEMONS]
+    rows.append(("haproxy", process_state(site.haproxy_pid())))
+    seen = site.haproxy_states() if site.haproxy_pid() else {}
+    for node in machines():
+        rows.append((node.name, f"{process_state(node.pid)}, {seen.get(node.name, 'unknown')} in HAProxy"))
+    return rows
+
+
+def process_state(pid: int | None) -> str:
+    if pid is None:
+        return "stopped"
+    letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return f"frozen (pid {pid})" if letter == "T" else f"running (pid {pid})"

@@ -1,0 +1,93 @@
+"""Run programs for the lab, and stop with one clear line when something is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class LabError(Exception):
+    """What the lab cannot do, in one line, with what to do about it."""
+
+
+def run(*command: str | Path, stdin: str | bytes | None = None, timeout: float = 900) -> str:
+    """Run a program and return what it printed; a failure is a LabError with the end of its stderr."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            input=data or b"",
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LabError(f"{command[0]} is not installed; run 'make lab-packages' as root") from None
+    except subprocess.TimeoutExpired:
+        raise LabError(f"{words(command[:6])} … gave no answer in {timeout:.0f} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-3:]
+        raise LabError(f"{words(command[:6])} … failed ({done.returncode}): {' | '.join(said)}")
+    return done.stdout.decode(errors="replace")
+
+
+def need(programs: dict[str, str]) -> None:
+    """Stop unless every program (name → Debian package) is there."""
+    missing = sorted({package for name, package in programs.items() if not shutil.which(name, path=SEARCH)})
+    if missing:
+        raise LabError(f"missing packages: {' '.join(missing)}; run 'make lab-packages' as root")
+
+
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def wait_until(what: str, happened: Callable[[], bool], timeout: float, every: float = 0.2) -> None:
+    """Wait for a condition; say what did not happen when the time is over."""
+    end = time.monotonic() + timeout
+    while not happened():
+        if time.monotonic() > end:
+            raise LabError(f"{what}: not within {timeout:.0f} s")
+        time.sleep(every)
+
+
+def pid_of(pidfile: Path, program: str) -> int | None:
+    """The live process a pid file names, if it still is that program."""
+    try:
+        pid = int(pidfile.read_text())
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if program.encode() in command else None
+
+
+def stop_pid(pid: int | None, seconds: float = 10) -> None:
+    """End one process: asked first, killed at the deadline. A frozen one is thawed to hear the request."""
+    if pid is None:
+        return
+    try:
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and is_alive(pid):
+            time.sleep(0.05)
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def is_alive(pid: int) -> bool:
+    """A zombie counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def words(values: Sequence[object]) -> str:
+    return " ".join(str(value) for value in values)
