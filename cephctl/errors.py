@@ -73,11 +73,14 @@ class Crashed(CephctlError):
 
 
 class Unanswered(Unreachable):
-    """A call was still without answer at its deadline. `waited_for` says whom and what for, as in "mds.a to mount"."""
+    """A call was still without answer at its deadline."""
 
-    def __init__(self, message: str, hint: str | None = None, waited_for: str = "") -> None:
-        super().__init__(message, hint)
-        self.waited_for = waited_for
+    def __init__(self, whom: str, what: str, seconds: float, hint: str | None = None) -> None:
+        super().__init__(f"{whom} did not answer within {seconds:g} s (asked to {what})", hint)
+        self.args = (whom, what, seconds, hint)
+        self.whom = whom
+        self.what = what
+        self.seconds = seconds
 
 
 class Interrupted(CephctlError):

@@ -18,8 +18,14 @@ NODE_PACKAGES = (
 CEPH_PACKAGES = "ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common"
 DISK_MIB = 1400
 # The stock kernel has 400 MB of modules; these are the ones a web node can use.
-MODULES = ("fs", "net", "lib", "crypto", "arch", "drivers/virtio", "drivers/block", "drivers/net/virtio_net.ko", "drivers/char/hw_random")
-MODULES_AT_BOOT = ("drivers/virtio", "drivers/block/virtio_blk.ko", "drivers/net", "net/core/failover.ko", "fs/ext4", "fs/jbd2", "fs/mbcache.ko", "lib", "crypto", "arch")  # fmt: skip
+MODULES = (
+    "fs", "net", "lib", "crypto", "arch", "drivers/virtio", "drivers/block/virtio_blk.ko", "drivers/net/virtio_net.ko",
+    "drivers/net/net_failover.ko",
+)  # fmt: skip
+MODULES_AT_BOOT = (
+    "drivers/virtio", "drivers/block", "drivers/net", "net/core/failover.ko", "fs/ext4", "fs/jbd2", "fs/mbcache.ko",
+    "lib/crc16.ko", "lib/libcrc32c.ko", "crypto/crc32c_generic.ko",
+)  # fmt: skip
 MASKED = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer e2scrub_reap.service"
 SPACE_NEEDED = 8 << 30
 
@@ -69,6 +75,14 @@ def build_in(folder: Path, build: Callable[[Path], None]) -> None:
     work.mkdir(parents=True)
     build(work)
     work.rename(folder)
+    forget(folder, f"{folder.name.partition('-')[0]}-*")
+
+
+def forget(keep: Path, pattern: str) -> None:
+    """Remove what former recipes made."""
+    for folder in keep.parent.glob(pattern):
+        if folder != keep:
+            shutil.rmtree(folder)
 
 
 def debootstrap(suite: str, root: Path, packages: Sequence[str] = ()) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -134,10 +133,3 @@ def read_to_prompt(channel: socket.socket) -> bytes:
 def accelerator() -> str:
     """Emulation unless asked for KVM: a /dev/kvm that opens may still boot no guest."""
     return os.environ.get("CEPHCTL_LAB_ACCEL", "tcg,thread=multi")
-
-
-def forget_old_snapshots(keep: Path) -> None:
-    """Overlays of former recipes are of no use to anybody."""
-    for folder in IMAGES.glob("node-*-booted-*"):
-        if folder != keep:
-            shutil.rmtree(folder)

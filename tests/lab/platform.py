@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.lab import image, network, site
 from tests.lab.ceph import DAEMONS, Cluster
-from tests.lab.machine import Machine, forget_old_snapshots
+from tests.lab.machine import Machine
 from tests.lab.places import CLUSTER, INSIDE, NAMESPACE, NODES, RUN, STORAGE
 from tests.lab.shell import LabError, need, run, wait_until
 
@@ -65,7 +65,7 @@ def machines() -> list[Machine]:
         SAY("looking for the web nodes' image (the first build takes some minutes)")
     built = image.node_image()
     nodes = [Machine(name, built) for name in NODES]
-    forget_old_snapshots(keep=nodes[0].overlay.parent)
+    image.forget(nodes[0].overlay.parent, "node-*-booted-*")
     return nodes
 
 

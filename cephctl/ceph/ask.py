@@ -1,0 +1,113 @@
+"""Ask the cluster a question in a worker; when it stays silent, find out who is silent and clean up."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from cephctl.ceph.banner import silences
+from cephctl.ceph.cluster import Cluster
+from cephctl.ceph.target import CheckedTarget, Target, check
+from cephctl.ceph.worker import Mounted, Report, Worker
+from cephctl.errors import CephctlError, Interrupted, Unanswered
+
+Question = Callable[[Cluster], Generator[Any, None, None]]
+
+INQUEST_SECONDS = 1.2
+"""How long a command may take beyond its deadline to name who is silent and to evict its own dead session."""
+INTERRUPT_SECONDS = 0.35
+BANNER_SECONDS = 0.4
+
+
+def ask(target: Target, question: Question, debug: bool = False) -> Iterator[Any]:
+    """What the question yields. Every silence is bounded by the target's timeout, and Ctrl-C works at any time."""
+    checked = check(target)
+    worker = Worker(lambda report: answer(checked, report, question), target.timeout, debug=debug)
+    try:
+        yield from worker.results()
+    except Unanswered as silence:
+        raise inquest(checked, silence, worker.session) from None
+    except KeyboardInterrupt:
+        raise interrupted(checked, worker.session) from None
+
+
+def answer(checked: CheckedTarget, report: Report, question: Question) -> Generator[Any, None, None]:
+    with Cluster(checked, report).connected() as cluster:
+        yield from question(cluster)
+
+
+def inquest(checked: CheckedTarget, silence: Unanswered, session: Mounted | None) -> Unanswered:
+    """The same error, naming the daemons that are silent now. A session left behind is evicted."""
+    silent, evicted = examine(checked, session, INQUEST_SECONDS)
+    notes = [*silent, *session_note(session, evicted)]
+    return Unanswered(silence.whom, silence.what, silence.seconds, "; ".join(notes) or None)
+
+
+def interrupted(checked: CheckedTarget, session: Mounted | None) -> Interrupted:
+    if session is None:
+        return Interrupted("interrupted")
+    _, evicted = examine(checked, session, INTERRUPT_SECONDS)
+    return Interrupted("interrupted", *session_note(session, evicted))
+
+
+def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
+    """What became of the session of a killed worker: while it is open it can block other clients' mkdir, for 60 s."""
+    if session is None:
+        return []
+    left = [daemon for daemon in session.daemons if daemon not in evicted]
+    if not left:
+        return [f"this command's own MDS session {session.client_id} was evicted"]
+    commands = " && ".join(f"ceph tell {daemon} client evict id={session.client_id}" for daemon in left)
+    return [f"this command's own MDS session {session.client_id} is still open; it ends by itself in a minute, or with: {commands}"]  # fmt: skip
+
+
+def examine(checked: CheckedTarget, session: Mounted | None, seconds: float) -> tuple[list[str], set[str]]:
+    """Who is silent, and which MDS have evicted the session; asked in a worker of its own, for it may hang too."""
+    silent: list[str] = []
+    evicted: set[str] = set()
+    job = lambda report: evidence(checked, report, session, seconds)  # noqa: E731
+    worker = Worker(job, seconds, total=seconds, grace=0)
+    with contextlib.suppress(CephctlError, KeyboardInterrupt):
+        for kind, text in worker.results():
+            silent.append(text) if kind == "silent" else evicted.add(text)
+    return silent, evicted
+
+
+def evidence(checked: CheckedTarget, report: Report, session: Mounted | None, seconds: float) -> Generator[tuple[str, str], None, None]:  # fmt: skip
+    """Pairs: ("silent", a daemon and its trouble), ("evicted", the MDS that ended the session)."""
+    wait = min(BANNER_SECONDS, seconds / 3)
+    silent = silences(checked.monitors, wait)
+    for (host, port), problem in silent.items():
+        yield "silent", f"monitor {host}:{port} {problem}"
+    if len(silent) == len(checked.monitors):
+        return
+    with Cluster(checked, report).connected() as cluster:
+        names = daemon_addresses(cluster)
+        silent = silences(names, wait)
+        for address, problem in silent.items():
+            yield "silent", f"{names[address]} at {address[0]}:{address[1]} {problem}"
+        quiet = {names[address] for address in silent}
+        for daemon in session.daemons if session else ():
+            if daemon not in quiet:
+                # One session, by id: without a filter 16.2 would evict every client.
+                identity = f"id={session.client_id}" if session else ""
+                cluster.mds_command(daemon.removeprefix("mds."), "client evict", filters=[identity])
+                yield "evicted", daemon
+
+
+def daemon_addresses(cluster: Cluster) -> dict[tuple[str, int], str]:
+    """Every active MDS and every OSD that the monitors think is up, by address."""
+    names: dict[tuple[str, int], str] = {}
+    for system in cluster.command("fs dump")["filesystems"]:
+        for info in system["mdsmap"]["info"].values():
+            names[first_address(info["addrs"])] = f"mds.{info['name']}"
+    for osd in cluster.command("osd dump")["osds"]:
+        if osd["up"]:
+            names[first_address(osd["public_addrs"])] = f"osd.{osd['osd']}"
+    return names
+
+
+def first_address(addresses: dict[str, Any]) -> tuple[str, int]:
+    host, _, port = addresses["addrvec"][0]["addr"].rpartition(":")
+    return host.strip("[]"), int(port)
