@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from cephctl.cephconf import MalformedFile, parse_sections, plain_text
 
 KEY_TYPES = {1: "aes", 2: "aes256k"}
 # Ceph encodes a key as type, creation seconds and nanoseconds, length, then the secret itself.
@@ -23,10 +24,6 @@ with less (16.2), and quotas need its `p` anyway."""
 
 class MalformedKey(ValueError):
     """Text that is no CephX key; the message says why and never quotes it."""
-
-
-class MalformedKeyring(ValueError):
-    """A keyring that librados would refuse, abort or hang on; the message names the line."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,9 @@ def parse_key(text: str) -> Key:
 
     >>> parse_key("AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==").type
     'aes'
-    >>> parse_key("not a key")
+    >>> parse_key("not a key")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    cephctl.cephx.MalformedKey: not base64
+    MalformedKey: not base64
     """
     try:
         raw = base64.b64decode(text.strip(), validate=True)
@@ -78,53 +75,23 @@ class Credential:
 
 
 def parse_keyring(content: bytes) -> dict[str, Credential]:
-    """The credentials in a keyring file, by entity.
-
-    librados aborts the whole process on a byte order mark and hangs on a NUL byte (measured, 16.2.15): both are
-    refused here, before it sees the file.
+    """The credentials in a keyring file, by entity. MalformedFile for what librados could not digest.
 
     >>> sorted(parse_keyring(b"[client.a]\\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\\n"))
     ['client.a']
     """
-    entries: dict[str, dict[str, str]] = {}
-    entity = ""
-    for number, line in enumerate(plain_text(content).splitlines(), start=1):
-        line = line.strip()
-        if not line or line[0] in "#;":
-            continue
-        if section := re.fullmatch(r"\[\s*(.+?)\s*\]", line):
-            entity = section[1]
-            entries.setdefault(entity, {})
-            continue
-        name, equals, value = line.partition("=")
-        if not entity or not equals:
-            raise MalformedKeyring(f"line {number} is neither a [section] nor name = value")
-        entries[entity][" ".join(name.split())] = value.strip().strip('"')
-    return {entity: credential(entity, values) for entity, values in entries.items()}
+    return {entity: credential(entity, values) for entity, values in parse_sections(plain_text(content)).items()}
 
 
 def credential(entity: str, values: Mapping[str, str]) -> Credential:
     if not values.get("key"):
-        raise MalformedKeyring(f"[{entity}] has no key")
+        raise MalformedFile(f"[{entity}] has no key")
     try:
         key = parse_key(values["key"])
     except MalformedKey as error:
-        raise MalformedKeyring(f"the key of [{entity}] is {error}") from None
+        raise MalformedFile(f"the key of [{entity}] is {error}") from None
     caps = {name.removeprefix("caps "): cap for name, cap in values.items() if name.startswith("caps ")}
     return Credential(entity, key, caps)
-
-
-def plain_text(content: bytes) -> str:
-    """The file as ASCII text; what librados dies of is refused."""
-    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise MalformedKeyring("it begins with a byte order mark; save it as plain ASCII")
-    if b"\0" in content:
-        raise MalformedKeyring("it has a NUL byte; it is no text file")
-    try:
-        return content.decode("ascii")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise MalformedKeyring(f"line {line} has a character that is not ASCII") from None
 
 
 def parse_caps(words: list[str]) -> dict[str, str]:

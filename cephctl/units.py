@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal
 
 SIZE_FORMS = "a number of bytes or a number with K, M, G, T, P or E (powers of 1024): 500M, 10G, 1.5T, 10737418240"
 LARGEST = 2**63 - 1
@@ -32,7 +31,9 @@ def parse_size(text: str) -> int:
     number, unit = match.groups()
     if not unit and "." in number:
         raise ValueError(f"'{text}' is no whole number of bytes; write {SIZE_FORMS}")
-    size = int(Decimal(number) * 1024 ** (UNITS.index(unit.upper()) + 1 if unit else 0))
+    whole, _, fraction = number.partition(".")
+    factor = 1024 ** (UNITS.index(unit.upper()) + 1) if unit else 1
+    size = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
     if size > LARGEST:
         raise ValueError(f"'{text}' is more than CephFS can hold in a quota (8 EiB less one byte)")
     return size
@@ -44,12 +45,14 @@ def format_size(size: int) -> str:
     >>> format_size(0), format_size(1023), format_size(10 << 30), format_size(1536 << 20), format_size((1 << 30) - 1)
     ('0 B', '1023 B', '10 GiB', '1.5 GiB', '1 GiB')
     """
-    value, unit = Decimal(size), ""
-    for larger in UNITS:
-        if round(abs(value), 1) < 1024 and (unit or abs(value) < 1024):
+    if size < 1024:
+        return f"{size} B"
+    value = float(size)
+    for unit in UNITS:
+        value /= 1024
+        if round(value, 1) < 1024 or unit == UNITS[-1]:
             break
-        value, unit = value / 1024, larger
-    return f"{round(value, 1):f}".removesuffix(".0") + (f" {unit}iB" if unit else " B")
+    return f"{value:.1f}".removesuffix(".0") + f" {unit}iB"
 
 
 def format_ago(then: datetime, now: datetime) -> str:

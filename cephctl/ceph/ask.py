@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Any
 
-from cephctl.ceph.banner import silences
 from cephctl.ceph.cluster import Cluster
 from cephctl.ceph.target import CheckedTarget, Target, check
-from cephctl.ceph.worker import Mounted, Report, Worker
+from cephctl.ceph.worker import Limits, Mounted, Report, worker
 from cephctl.errors import CephctlError, Interrupted, Unanswered
 
 Question = Callable[[Cluster], Generator[Any, None, None]]
@@ -23,16 +23,16 @@ BANNER_SECONDS = 0.4
 def ask(target: Target, question: Question, debug: bool = False) -> Iterator[Any]:
     """What the question yields. Every silence is bounded by the target's timeout, and Ctrl-C works at any time."""
     checked = check(target)
-    worker = Worker(lambda report: answer(checked, report, question), target.timeout, debug=debug)
+    child = worker()
     try:
-        yield from worker.results()
+        yield from child.run(partial(answer, checked, question), Limits(target.timeout), debug)
     except Unanswered as silence:
-        raise inquest(checked, silence, worker.session) from None
+        raise inquest(checked, silence, child.session) from None
     except KeyboardInterrupt:
-        raise interrupted(checked, worker.session) from None
+        raise interrupted(checked, child.session) from None
 
 
-def answer(checked: CheckedTarget, report: Report, question: Question) -> Generator[Any, None, None]:
+def answer(checked: CheckedTarget, question: Question, report: Report) -> Generator[Any, None, None]:
     with Cluster(checked, report).connected() as cluster:
         yield from question(cluster)
 
@@ -66,16 +66,17 @@ def examine(checked: CheckedTarget, session: Mounted | None, seconds: float) -> 
     """Who is silent, and which MDS have evicted the session; asked in a worker of its own, for it may hang too."""
     silent: list[str] = []
     evicted: set[str] = set()
-    job = lambda report: evidence(checked, report, session, seconds)  # noqa: E731
-    worker = Worker(job, seconds, total=seconds, grace=0)
+    job = partial(evidence, checked, session, seconds)
     with contextlib.suppress(CephctlError, KeyboardInterrupt):
-        for kind, text in worker.results():
+        for kind, text in worker().run(job, Limits(seconds, total=seconds, grace=0)):
             silent.append(text) if kind == "silent" else evicted.add(text)
     return silent, evicted
 
 
-def evidence(checked: CheckedTarget, report: Report, session: Mounted | None, seconds: float) -> Generator[tuple[str, str], None, None]:  # fmt: skip
+def evidence(checked: CheckedTarget, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:  # fmt: skip
     """Pairs: ("silent", a daemon and its trouble), ("evicted", the MDS that ended the session)."""
+    from cephctl.ceph.banner import silences
+
     wait = min(BANNER_SECONDS, seconds / 3)
     silent = silences(checked.monitors, wait)
     for (host, port), problem in silent.items():

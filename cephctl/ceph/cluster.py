@@ -48,7 +48,7 @@ class Cluster:
 
         seconds = str(self.target.seconds)
         options = {
-            "keyring": str(self._keyring),
+            "keyring": self._keyring,
             "client_mount_timeout": seconds,
             "rados_mon_op_timeout": seconds,
             "rados_osd_op_timeout": seconds,
@@ -56,7 +56,7 @@ class Cluster:
             "client_shutdown_timeout": "1",
         }
         self.report(Waiting(self.monitors_named(), "connect"))
-        self._rados = rados.Rados(name=self.target.entity, conffile=str(self.target.conf), conf=options)
+        self._rados = rados.Rados(name=self.target.entity, conffile=self.target.conf, conf=options)
         try:
             self._log_in(rados)
             yield self

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from cephctl.cephx import OPERATOR_CAPS, MalformedKeyring, caps_command, parse_keyring, plain_text
+from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
+from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
 from cephctl.errors import UsageError
 
 _ADDRESS = re.compile(r"(?:v[12]:)?(\[[0-9a-fA-F:]+\]|[^\s,:\[\]]+)(?::(\d+))?(?:/\d+)?")
@@ -19,9 +19,9 @@ MON_PORTS = (3300, 6789)
 class Target:
     """A cluster and a login on it. `timeout` is how many seconds one answer may take."""
 
-    conf: Path
+    conf: str
     entity: str
-    keyring: Path | None
+    keyring: str | None
     filesystem: str | None
     timeout: float
     cluster: str = "ceph"
@@ -37,14 +37,17 @@ class CheckedTarget:
     """A target whose files are there, readable, and hold what they must."""
 
     target: Target
-    keyring: Path
+    keyring: str
     monitors: tuple[tuple[str, int], ...]
 
 
 def check(target: Target) -> CheckedTarget:
     """Refuse what librados would answer with a riddle, an abort (BOM) or a hang (NUL byte)."""
     text = read(target.conf, "ceph.conf", "give its path with --conf, CEPH_CONF or 'conf' in cephctl.toml")
-    sections = parse_conf(text, target.conf)
+    try:
+        sections = parse_sections(text)
+    except MalformedFile as error:
+        raise UsageError(f"{target.conf} is no ceph.conf: {error}") from None
     monitors = tuple(mon_addresses(lookup(sections, target.entity, "mon host") or ""))
     if not monitors:
         raise UsageError(f"{target.conf} names no monitor", "it needs 'mon host = ADDRESS' in [global]")
@@ -53,38 +56,17 @@ def check(target: Target) -> CheckedTarget:
     return CheckedTarget(target, keyring, monitors)
 
 
-def read(path: Path, what: str, hint: str) -> str:
+def read(path: str, what: str, hint: str) -> str:
     """A text file that librados can digest."""
     try:
-        return plain_text(path.read_bytes())
+        with open(path, "rb") as file:
+            return plain_text(file.read())
     except FileNotFoundError:
         raise UsageError(f"no {what} at {path}", hint) from None
     except OSError as error:
         raise UsageError(f"{what} {path} cannot be read: {error.strerror}", "run as root, or as a user who may read it") from None  # fmt: skip
-    except MalformedKeyring as error:
+    except MalformedFile as error:
         raise UsageError(f"{what} {path} is damaged: {error}") from None
-
-
-def parse_conf(text: str, path: Path) -> configparser.ConfigParser:
-    """ceph.conf: blanks, dashes and underscores in names are one, and indentation means nothing."""
-    parser = configparser.ConfigParser(
-        strict=False, interpolation=None, delimiters=("=",), comment_prefixes=("#", ";"), inline_comment_prefixes=("#", ";"), default_section="",
-    )  # fmt: skip
-    parser.optionxform = lambda name: re.sub(r"[\s_-]+", " ", name.strip()).lower()  # type: ignore[method-assign,assignment]
-    joined = re.sub(r"\\\n", " ", text)
-    try:
-        parser.read_string("\n".join(line.strip() for line in joined.splitlines()))
-    except configparser.Error as error:
-        raise UsageError(f"{path} is no ceph.conf: {error.message.splitlines()[0]}") from None
-    return parser
-
-
-def lookup(sections: configparser.ConfigParser, entity: str, option: str) -> str | None:
-    """An option as the entity sees it: its own section, then its type's, then [global]."""
-    for section in (entity, entity.partition(".")[0], "global"):
-        if sections.has_option(section, option):
-            return sections.get(section, option)
-    return None
 
 
 def mon_addresses(text: str) -> Iterator[tuple[str, int]]:
@@ -101,17 +83,17 @@ def mon_addresses(text: str) -> Iterator[tuple[str, int]]:
             yield host.strip("[]"), each
 
 
-def find_keyring(target: Target, configured: str | None) -> Path:
+def find_keyring(target: Target, configured: str | None) -> str:
     """The first keyring file of Ceph's own search list that exists."""
     if target.keyring:
         return target.keyring
     names = configured.split(",") if configured else keyring_names()
-    paths = [Path(expand(name.strip(), target)) for name in names]
+    paths = [expand(name.strip(), target) for name in names]
     for path in paths:
-        if path.exists():
+        if os.path.exists(path):
             return path
     raise UsageError(
-        f"no keyring for {target.entity}: looked for {', '.join(map(str, paths))}",
+        f"no keyring for {target.entity}: looked for {', '.join(paths)}",
         f"on a node with client.admin: {create_command(target.entity)} -o {paths[0]}",
     )
 
@@ -127,15 +109,17 @@ def expand(name: str, target: Target) -> str:
     return re.sub(r"\$\{?(cluster|name|type|id)\}?", lambda match: values[match[1]], name)
 
 
-def check_keyring(path: Path, entity: str) -> None:
+def check_keyring(path: str, entity: str) -> None:
     hint = f"on a node with client.admin: {create_command(entity)} -o {path}"
     text = read(path, f"keyring of {entity}", hint)
     try:
         credentials = parse_keyring(text.encode())
-    except MalformedKeyring as error:
+    except MalformedFile as error:
         raise UsageError(f"keyring {path} is damaged: {error}", hint) from None
     if entity not in credentials:
         there = ", ".join(sorted(credentials)) or "nobody"
+        # Not with -o onto this file: that would overwrite the others' keys.
+        hint = f"on a node with client.admin: {create_command(entity)} -o /etc/ceph/ceph.{entity}.keyring"
         raise UsageError(f"keyring {path} has no key for {entity}, only for {there}", hint)
 
 

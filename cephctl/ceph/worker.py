@@ -15,7 +15,6 @@ import signal
 import struct
 import sys
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -49,6 +48,13 @@ class Unmounted:
 
 
 @dataclass(frozen=True)
+class Item:
+    """One result of the job."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class Done:
     """Nothing more comes."""
 
@@ -57,41 +63,48 @@ Report = Callable[[object], None]
 Job = Callable[[Report], Generator[Any, None, None]]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """`timeout` bounds each silence, for a long report may take its time; `total`, where it is given, bounds the whole."""
+
+    timeout: float
+    total: float = math.inf
+    grace: float = GRACE
+
+
 class Stopped(BaseException):
     """Raised in the worker by SIGTERM, between two calls: unmount and end."""
 
 
 class Worker:
-    """One forked child that runs a job and streams what it yields.
+    """One forked child. It loads the Ceph libraries while it waits for its one job, then streams what the job yields."""
 
-    `timeout` bounds each silence, for a long report may take its time; `total`, where it is given, bounds the whole.
-    """
-
-    def __init__(self, job: Job, timeout: float, *, total: float | None = None, grace: float = GRACE, debug: bool = False) -> None:  # fmt: skip
-        self._timeout = timeout
-        self._end_of_all = time.monotonic() + total if total is not None else math.inf
-        self._grace = grace
+    def __init__(self) -> None:
         self._waiting = Waiting("the worker", "start")
-        self.session: Mounted | None = None
         self._buffer = b""
-        reader, writer = os.pipe()
+        self.session: Mounted | None = None
+        jobs, self._jobs = os.pipe()
+        self._results, results = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(reader)
-            _run(job, writer, timeout, debug)
-        os.close(writer)
-        self._pipe = reader
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._jobs)
+            os.close(self._results)
+            _live(jobs, results)
+        os.close(jobs)
+        os.close(results)
 
-    def results(self) -> Iterator[Any]:
-        """What the job yields, as it comes.
+    def run(self, job: Job, limits: Limits, debug: bool = False) -> Iterator[Any]:
+        """What the job yields, as it comes. The job travels pickled: functions of modules and partials of them.
 
         Raises the job's own error, `Unanswered` with what was waited for, or `Crashed`; the worker is gone by then, and
         `session` is the one it left behind, if it had to be killed with a mount.
         """
+        _send(self._jobs, (job, limits.timeout, debug))
+        end_of_all = time.monotonic() + limits.total
         try:
-            while not isinstance(message := self._receive(), Done):
+            while not isinstance(message := self._receive(limits.timeout, end_of_all), Done):
                 match message:
                     case Waiting():
                         self._waiting = message
@@ -99,94 +112,143 @@ class Worker:
                         self.session = message
                     case Unmounted():
                         self.session = None
+                    case Item(value):
+                        yield value
                     case CephctlError():
                         raise message
-                    case _:
-                        yield message
         finally:
-            self._end()
+            self._end(limits.grace)
 
-    def _receive(self) -> object:
-        end = min(time.monotonic() + self._timeout, self._end_of_all)
-        size = _LENGTH.size
-        while True:
-            if len(self._buffer) >= size:
-                (length,) = _LENGTH.unpack_from(self._buffer)
-                if len(self._buffer) >= size + length:
-                    message = pickle.loads(self._buffer[size : size + length])  # noqa: S301 - our own child wrote it
-                    self._buffer = self._buffer[size + length :]
-                    return message
-            if not select.select([self._pipe], [], [], max(0.0, end - time.monotonic()))[0]:
-                raise Unanswered(self._waiting.whom, self._waiting.what, self._timeout)
-            chunk = os.read(self._pipe, 1 << 20)
+    def _receive(self, timeout: float, end_of_all: float) -> object:
+        end = min(time.monotonic() + timeout, end_of_all)
+        while (message := self._buffered()) is None:
+            if not select.select([self._results], [], [], max(0.0, end - time.monotonic()))[0]:
+                raise Unanswered(self._waiting.whom, self._waiting.what, timeout)
+            chunk = os.read(self._results, 1 << 20)
             if not chunk:
                 raise self._death()
             self._buffer += chunk
+        return message
+
+    def _buffered(self) -> object | None:
+        """The next message, if all of it has come."""
+        if len(self._buffer) < _LENGTH.size:
+            return None
+        end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
+        if len(self._buffer) < end:
+            return None
+        message: object = pickle.loads(self._buffer[_LENGTH.size : end])  # noqa: S301 - our own child wrote it
+        self._buffer = self._buffer[end:]
+        return message
 
     def _death(self) -> CephctlError:
         """The pipe closed before the job was done: the library took the process down."""
-        _, status = os.waitpid(self.pid, 0)
-        self.pid = 0
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = 0
         doing = f"while waiting for {self._waiting.whom} to {self._waiting.what}"
         if os.WIFSIGNALED(status):
             return Crashed(f"the Ceph library crashed ({signal.Signals(os.WTERMSIG(status)).name}) {doing}")
         return Crashed(f"the Ceph worker ended without an answer {doing}")
 
-    def _end(self) -> None:
+    def _end(self, grace: float) -> None:
         """Ask the worker to stop, give it time to unmount, then kill it. A second Ctrl-C must not leave it behind."""
-        os.close(self._pipe)
-        if not self.pid:
+        os.close(self._results)
+        os.close(self._jobs)
+        if not self._pid:
             return
         at_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not self._ended_within(0.01):
-            os.kill(self.pid, signal.SIGTERM)
-            if self._ended_within(self._grace):
+            os.kill(self._pid, signal.SIGTERM)
+            if self._ended_within(grace):
                 self.session = None
             else:
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-        self.pid = 0
+                os.kill(self._pid, signal.SIGKILL)
+                os.waitpid(self._pid, 0)
+        self._pid = 0
         signal.signal(signal.SIGINT, at_interrupt)
 
     def _ended_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
         while True:
-            if os.waitpid(self.pid, os.WNOHANG)[0]:
+            if os.waitpid(self._pid, os.WNOHANG)[0]:
                 return True
             if time.monotonic() > end:
                 return False
             time.sleep(0.002)
 
 
-def _run(job: Job, pipe: int, timeout: float, debug: bool) -> NoReturn:
+_prepared: list[Worker] = []
+
+
+def prepare() -> None:
+    """Fork a worker now, so that it loads the Ceph libraries (70 ms) while this process reads its command line."""
+    _prepared.append(Worker())
+
+
+def worker() -> Worker:
+    """The prepared worker, or a new one."""
+    return _prepared.pop() if _prepared else Worker()
+
+
+def _live(jobs: int, results: int) -> NoReturn:
     """The child's whole life. It never returns to the parent's code, whatever happens."""
-
-    def report(message: object) -> None:
-        # Should the parent be dead and the next call block, the kernel ends this process.
-        signal.alarm(int(timeout) + 5)
-        data = pickle.dumps(message)
-        data = _LENGTH.pack(len(data)) + data
-        while data:
-            data = data[os.write(pipe, data) :]
-
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        _load_libraries()
+        if request := _read_job(jobs):
+            _work(*request, results)
+    except (Stopped, BrokenPipeError):
+        os._exit(1)
+    finally:
+        os._exit(0)
+
+
+def _load_libraries() -> None:
+    """What every job needs. A machine without the bindings learns it when a job is run."""
+    with contextlib.suppress(ImportError):
+        import cephfs  # noqa: F401
+        import rados  # noqa: F401
+    import cephctl.ceph.ask  # noqa: F401
+
+
+def _read_job(jobs: int) -> tuple[Job, float, bool] | None:
+    """The job, or None when the parent ended without one."""
+    with os.fdopen(jobs, "rb") as pipe:
+        header = pipe.read(_LENGTH.size)
+        if len(header) < _LENGTH.size:
+            return None
+        request: tuple[Job, float, bool] = pickle.loads(pipe.read(_LENGTH.unpack(header)[0]))  # noqa: S301
+        return request
+
+
+def _work(job: Job, timeout: float, debug: bool, results: int) -> None:
+    def report(message: object) -> None:
+        # Should the parent be dead and the next call block, the kernel ends this process.
+        signal.alarm(int(timeout) + 5)
+        _send(results, message)
+
+    try:
         _silence(debug)
         with contextlib.closing(job(report)) as items:
             for item in items:
-                report(item)
+                report(Item(item))
         report(Done())
-    except (Stopped, BrokenPipeError):
-        os._exit(1)
     except CephctlError as error:
         report(error)
-    except BaseException as error:
-        trace = "".join(traceback.format_exception(error)) if debug else None
+    except Exception as error:
+        import traceback
+
+        trace = "".join(traceback.format_exception(error)) if debug else "run it again with --debug to see where"
         report(Crashed(f"a bug in cephctl: {type(error).__name__}: {error}", trace))
-    finally:
-        os._exit(0)
+
+
+def _send(pipe: int, message: object) -> None:
+    data = pickle.dumps(message)
+    data = _LENGTH.pack(len(data)) + data
+    while data:
+        data = data[os.write(pipe, data) :]
 
 
 def _stop(number: int, frame: object) -> NoReturn:

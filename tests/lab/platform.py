@@ -76,9 +76,21 @@ def reset_if_down(node: Machine) -> None:
 
 def reset(node: Machine) -> None:
     """Booted, healthy and mounted, from whatever state the node is in."""
+    cluster = current()
     network.heal(node.name)
     node.up()
-    site.deploy(node, current())
+    forget_client(cluster, node.address)
+    site.deploy(node, cluster)
+
+
+def forget_client(cluster: Cluster, address: str) -> None:
+    """End the sessions of a node that woke up without them: their caps would block the others for a minute."""
+    mds = cluster.active_mds()
+    for session in cluster.json("tell", mds, "session", "ls"):
+        name = session["inst"].split()[1].removeprefix("v1:")
+        if name.startswith(f"{address}:"):
+            cluster.ceph("tell", mds, "client", "evict", f"id={session['id']}")
+            cluster.ceph("osd", "blocklist", "rm", name)
 
 
 def reset_and_wait(node: Machine) -> None:

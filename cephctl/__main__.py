@@ -1,0 +1,24 @@
+"""`python3 -m cephctl`, and the entry point of the `cephctl` script."""
+
+from __future__ import annotations
+
+import sys
+
+# Nouns whose verbs ask the cluster.
+ASKING = {"tenant", "mds", "cluster"}
+
+
+def main() -> None:
+    arguments = set(sys.argv[1:])
+    if arguments & ASKING and not arguments & {"-h", "--help", "--version"}:
+        from cephctl.ceph.worker import prepare
+
+        # Before anything else is imported: loading the Ceph libraries takes as long as all the rest.
+        prepare()
+    from cephctl.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""The command line: the table of commands, and the one place where results are printed and errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from cephctl import __version__
+from cephctl.cli.app import App
+from cephctl.cli.options import GLOBAL_OPTIONS, global_options
+from cephctl.errors import CephctlError, ExitStatus, UsageError
+from cephctl.model import Outcome
+
+# Noun → what its help line says. Nothing is imported until a noun is used.
+NOUNS = {
+    "tenant": "Tenants: list them, their usage, their quotas.",
+    "mds": "Metadata servers: status and client sessions.",
+    "cluster": "The Ceph cluster: status.",
+    "config": "cephctl's own configuration.",
+    "completion": "Shell completion for bash, zsh and fish.",
+}
+EPILOG = """\b
+Examples:
+  cephctl tenant quota set acme 10G        limit a tenant to 10 GiB
+  cephctl tenant usage --over 90           who is nearly full
+  cephctl mds status                       ranks, standbys, what is wrong
+  cephctl cluster status -f json | jq .health
+
+\b
+Exit status:
+  0 done   1 failed   2 usage or configuration   3 findings   4 unreachable
+  5 partly done   6 refused, nothing changed   7 stalled   130 interrupted
+"""
+
+
+class Root(click.Group):
+    """The table of nouns; a noun's module is imported when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = importlib.import_module(f"cephctl.cli.{cmd_name}").group
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(NOUNS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise near_command(error, args, NOUNS) from None
+
+
+def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> click.UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(args[0], list(known), n=1) if args else []
+    if near and not getattr(error, "possibilities", None):
+        error.message += f" Did you mean '{near[0]}'?"
+    return error
+
+
+@click.group(cls=Root, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "auto_envvar_prefix": None})  # fmt: skip
+@global_options(GLOBAL_OPTIONS)
+@click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Operate CephFS for web hosting: tenants' quotas and usage, MDS and cluster status.
+
+    It talks to Ceph directly, never waits longer than --timeout for an answer, and shows no key.
+    """
+    ctx.ensure_object(App)
+
+
+@root.result_callback()
+@click.pass_obj
+def show(app: App, value: Any) -> ExitStatus:
+    """Print what a command returned: the only printer of results."""
+    outcome = value if isinstance(value, Outcome) else Outcome(value)
+    if outcome.value is not None:
+        app.show(outcome.value)
+    for note in outcome.notes:
+        app.note(note)
+    for error in outcome.errors:
+        app.complain(error)
+    return outcome.status
+
+
+def usage_error(error: click.ClickException) -> UsageError:
+    """click's error in our words: one line, and where to read on."""
+    context = getattr(error, "ctx", None)
+    hint = f"see '{context.command_path} --help'" if context else None
+    message = error.format_message().rstrip(".")
+    return UsageError(message[:1].lower() + message[1:], hint)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit status."""
+    app = App()
+    try:
+        status = root.main(list(arguments), prog_name="cephctl", standalone_mode=False, obj=app)
+        sys.stdout.flush()
+    except CephctlError as error:
+        if app.debug:
+            traceback.print_exc()
+        app.complain(error)
+        return error.status
+    except click.ClickException as error:
+        app.complain(usage_error(error))
+        return ExitStatus.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        app.say("interrupted")
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; nothing may be written at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.OK
+    return status if isinstance(status, int) else ExitStatus.OK

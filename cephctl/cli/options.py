@@ -1,0 +1,116 @@
+"""Options that every command takes, before or after its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from cephctl.cli.app import App
+from cephctl.errors import CephctlError
+from cephctl.render import FORMATS
+from cephctl.units import parse_size
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Keep a global option's value where every command finds it; the one nearest to the end of the line wins."""
+    if value not in (None, False) and parameter.name:
+        ctx.ensure_object(App).flags[parameter.name] = value
+    return value
+
+
+def option(*names: str, **attributes: Any) -> Callable[[], click.Option]:
+    return lambda: click.Option(names, expose_value=False, callback=remember, **attributes)
+
+
+FORMAT = option("-f", "--format", "form", type=click.Choice(FORMATS), help="How to write the answer. Default: table.")
+YES = option("-y", "--yes", is_flag=True, help="Do it without asking; needed where there is no terminal.")
+DRY_RUN = option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+GLOBAL_OPTIONS = (
+    option("--config", metavar="FILE", help="cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, /etc/cephctl/cephctl.toml."),
+    option("-c", "--conf", metavar="FILE", help="The cluster's ceph.conf. Default: $CEPH_CONF, /etc/ceph/ceph.conf."),
+    option("--cluster", metavar="NAME", help="A cluster's name: means /etc/ceph/NAME.conf and its keyrings."),
+    option("-n", "--name", "entity", metavar="ENTITY", help="The entity to log in as. Default: client.cephctl."),
+    option("-k", "--keyring", metavar="FILE", help="The entity's keyring."),
+    option("--timeout", metavar="SECONDS", help="How long one answer may take, 1 to 3600. Default: 10."),
+    FORMAT,
+    YES,
+    DRY_RUN,
+    option("-q", "--quiet", is_flag=True, help="No warnings and notes, only errors."),
+    option("--color", type=click.Choice(["auto", "always", "never"]), help="Default: auto; NO_COLOR is honoured."),
+    option("--debug", is_flag=True, help="Show tracebacks and what the Ceph libraries say."),
+)  # fmt: skip
+
+
+def global_options(options: Sequence[Callable[[], click.Option]], hidden: bool = False) -> Callable[[F], F]:
+    """Declare options whose values go to the App instead of the function."""
+
+    def decorate(function: F) -> F:
+        parameters = [make() for make in options]
+        for parameter in parameters:
+            parameter.hidden = hidden
+        known = list(getattr(function, "__click_params__", ()))
+        function.__click_params__ = [*reversed(parameters), *known]  # type: ignore[attr-defined]
+        return function
+
+    return decorate
+
+
+class Verb(click.Command):
+    """A command that accepts the global options too; its help shows those that matter to it."""
+
+    def __init__(self, *arguments: Any, changes: bool = False, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        shown = (FORMAT, YES, DRY_RUN) if changes else (FORMAT,)
+        taken = {name for parameter in self.params for name in parameter.opts}
+        for make in GLOBAL_OPTIONS:
+            parameter = make()
+            if taken.isdisjoint(parameter.opts):
+                parameter.hidden = make not in shown
+                self.params.append(parameter)
+
+
+class Noun(click.Group):
+    """A group of verbs."""
+
+    command_class = Verb
+    group_class = type
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from cephctl.cli import near_command
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise near_command(error, args, self.commands) from None
+
+
+class Size(click.ParamType):
+    """A size in bytes, with IEC units."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def complete_tenants(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of tenants from the live cluster: one second, and silence when it fails."""
+    from cephctl.tenants.layout import tenant_names
+
+    app = ctx.find_object(App) or App()
+    try:
+        return [name for name in app.quickly(tenant_names) if name.startswith(incomplete)]
+    except (CephctlError, KeyboardInterrupt):
+        return []
+
+
+TENANTS = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_tenants)

@@ -1,0 +1,85 @@
+"""What commands return: frozen records whose fields are the JSON contract, with the columns a table shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, ClassVar
+
+from cephctl.errors import CephctlError, ExitStatus
+
+
+class Kind(StrEnum):
+    """How a column is written for people."""
+
+    TEXT = "text"
+    COUNT = "count"
+    SIZE = "size"
+    LIMIT = "limit"
+    NUMBER_LIMIT = "number limit"
+    PERCENT = "percent"
+    AGO = "ago"
+    DURATION = "duration"
+    MODE = "mode"
+    STATE = "state"
+    SEVERITY = "severity"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the record's field, its title in a table, how it is written."""
+
+    field: str
+    title: str
+    kind: Kind = Kind.TEXT
+
+
+class Record:
+    """A result. `columns` are what a table or csv shows; `sections` name the fields that are tables of their own."""
+
+    columns: ClassVar[tuple[Column, ...]] = ()
+    sections: ClassVar[tuple[tuple[str, type[Record]], ...]] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Records of one type, which an empty answer cannot tell."""
+
+    type: type[Record]
+    rows: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A result together with how it ended: what failed is said after the result, and decides the exit status."""
+
+    value: Any
+    status: ExitStatus = ExitStatus.OK
+    errors: tuple[CephctlError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Severity(IntEnum):
+    """How bad a finding is; UNKNOWN is what could not be read."""
+
+    OK = 0
+    WARN = 1
+    UNKNOWN = 2
+    ERR = 3
+
+
+@dataclass(frozen=True)
+class Finding(Record):
+    """One entry of `ceph health detail`, or one of ours in its shape."""
+
+    code: str
+    severity: Severity
+    summary: str
+    detail: tuple[str, ...] = ()
+
+    columns = (
+        Column("severity", "SEVERITY", Kind.SEVERITY),
+        Column("code", "CODE"),
+        Column("summary", "SUMMARY"),
+        Column("detail", "DETAIL"),
+    )

@@ -1,0 +1,223 @@
+"""Write a result as table, json, yaml or csv; the only module that knows how any of them looks."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, TextIO
+
+from cephctl.model import Column, Finding, Kind, Record, Severity, Table
+from cephctl.units import format_ago, format_duration, format_size
+
+FORMATS = ("table", "json", "yaml", "csv")
+NUMBERS = (Kind.COUNT, Kind.SIZE, Kind.LIMIT, Kind.NUMBER_LIMIT, Kind.PERCENT)
+GAP = "  "
+COLOURS = {Severity.WARN: "33", Severity.ERR: "31", Severity.UNKNOWN: "35"}
+STATES = {"HEALTH_OK": Severity.OK, "HEALTH_WARN": Severity.WARN, "HEALTH_ERR": Severity.ERR, "failed": Severity.ERR, "damaged": Severity.ERR, "stale": Severity.WARN}  # fmt: skip
+
+
+def render(value: Any, form: str, stream: TextIO, colour: str = "auto") -> None:
+    """Write a Record, a Table or text to a stream."""
+    match form:
+        case _ if isinstance(value, str):
+            stream.write(value)
+        case "json":
+            import json
+
+            json.dump(plain(value), stream, indent=2)
+            stream.write("\n")
+        case "yaml":
+            import yaml
+
+            yaml.safe_dump(plain(value), stream, sort_keys=False, allow_unicode=True)
+        case "csv":
+            write_csv(value, stream)
+        case _:
+            write_table(value, stream, colour)
+
+
+def plain(value: Any) -> Any:
+    """A value in JSON's types: all fields, raw numbers, RFC 3339 UTC.
+
+    >>> plain(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02T03:04:05Z'
+    """
+    match value:
+        case Table(rows=rows):
+            return [plain(row) for row in rows]
+        case Severity():
+            return severity_word(value)
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case Enum():
+            return value.value
+        case tuple() | list():
+            return [plain(item) for item in value]
+        case str():
+            return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return value
+
+
+def severity_word(severity: Severity) -> str:
+    """Ceph's own words, so that people's jq already knows them."""
+    return f"HEALTH_{severity.name}" if severity is not Severity.UNKNOWN else severity.name
+
+
+def write_csv(value: Any, stream: TextIO) -> None:
+    """The table's columns with raw values; of a report, its first section."""
+    import csv
+
+    table = as_table(value)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(column.field for column in table.type.columns)
+    for row in table.rows:
+        writer.writerow(csv_cell(getattr(row, column.field)) for column in table.type.columns)
+
+
+def csv_cell(value: Any) -> Any:
+    raw = plain(value)
+    if isinstance(raw, list):
+        return " ".join(map(str, raw))
+    return "" if raw is None else raw
+
+
+def as_table(value: Any) -> Table:
+    if isinstance(value, Table):
+        return value
+    if not value.columns:
+        field, kind = value.sections[0]
+        return Table(kind, getattr(value, field))
+    return Table(type(value), (value,))
+
+
+def write_table(value: Any, stream: TextIO, colour: str) -> None:
+    """Blocks with an empty line between them. Nothing is folded or cut: a line is a row."""
+    coloured = stream.isatty() if colour == "auto" else colour == "always"
+    blocks = [block for block in blocks_of(value, coloured) if block]
+    stream.write("\n".join("".join(f"{line.rstrip()}\n" for line in block) for block in blocks))
+
+
+def blocks_of(value: Any, coloured: bool) -> Iterator[list[str]]:
+    """What a person is shown of a value, one block after the other."""
+    if isinstance(value, Table):
+        yield grid(value, coloured)
+        return
+    if value.columns:
+        yield properties(value, coloured)
+    for field, kind in value.sections:
+        rows = getattr(value, field)
+        yield findings(rows, coloured) if kind is Finding else grid(Table(kind, rows), coloured)
+
+
+def grid(table: Table, coloured: bool) -> list[str]:
+    """A table without lines. Columns that no row has anything in are left out."""
+    if not table.rows:
+        return []
+    now = datetime.now(UTC)
+    columns = [column for column in table.type.columns if not is_empty(table, column)]
+    cells = [[people(getattr(row, column.field), column.kind, now) for column in columns] for row in table.rows]
+    widths = [max(map(width, texts)) for texts in zip([column.title for column in columns], *cells, strict=True)]
+    lines = [GAP.join(aligned(c.title, w, c.kind) for c, w in zip(columns, widths, strict=True))]
+    for row, texts in zip(table.rows, cells, strict=True):
+        parts = zip(columns, widths, texts, strict=True)
+        lines.append(GAP.join(paint(aligned(t, w, c.kind), style_of(getattr(row, c.field), c.kind), coloured) for c, w, t in parts))
+    return lines
+
+
+def is_empty(table: Table, column: Column) -> bool:
+    return column.kind is not Kind.LIMIT and all(getattr(row, column.field) in (None, "", ()) for row in table.rows)
+
+
+def properties(record: Record, coloured: bool) -> list[str]:
+    """One record, a line per field."""
+    now = datetime.now(UTC)
+    left = max(len(column.title) for column in record.columns)
+    values = [(column, getattr(record, column.field)) for column in record.columns]
+    return [
+        f"{column.title:{left}}{GAP}{paint(people(value, column.kind, now), style_of(value, column.kind), coloured)}"
+        for column, value in values
+    ]
+
+
+def findings(rows: tuple[Finding, ...], coloured: bool) -> list[str]:
+    """Findings as `ceph health detail` prints them."""
+    lines = []
+    for finding in rows:
+        severity = paint(f"{finding.severity.name:<5}", finding.severity, coloured)
+        lines.append(f"{severity}{finding.code}: {printable(finding.summary)}")
+        lines += [f"     {printable(line)}" for line in finding.detail]
+    return lines
+
+
+def aligned(text: str, columns: int, kind: Kind) -> str:
+    space = " " * (columns - width(text))
+    return space + text if kind in NUMBERS else text + space
+
+
+def width(text: str) -> int:
+    """Columns on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def paint(text: str, severity: Severity | None, coloured: bool) -> str:
+    code = COLOURS.get(severity) if severity is not None and coloured else None
+    return f"\x1b[{code}m{text}\x1b[0m" if code else text
+
+
+def style_of(value: Any, kind: Kind) -> Severity | None:
+    """How bad a value is by itself; the only reason for colour."""
+    if kind is Kind.SEVERITY:
+        return Severity(value)
+    if kind is Kind.STATE:
+        return Severity.WARN if str(value).endswith("(laggy)") else STATES.get(value)
+    if kind is Kind.PERCENT and value is not None:
+        return Severity.ERR if value >= 100 else Severity.WARN if value >= 90 else None
+    return None
+
+
+def people(value: Any, kind: Kind, now: datetime) -> str:
+    """One value as people read it.
+
+    >>> now = datetime(2026, 1, 1, tzinfo=UTC)
+    >>> [people(1 << 30, Kind.SIZE, now), people(None, Kind.LIMIT, now), people(12.0, Kind.PERCENT, now)]
+    ['1 GiB', 'none', '12%']
+    """
+    match kind:
+        case Kind.LIMIT | Kind.NUMBER_LIMIT if value is None:
+            return "none"
+        case _ if value is None:
+            return "-"
+        case Kind.SIZE | Kind.LIMIT:
+            return format_size(value)
+        case Kind.PERCENT:
+            return f"{value:g}%"
+        case Kind.AGO:
+            return format_ago(value, now)
+        case Kind.DURATION:
+            return format_duration(value)
+        case Kind.MODE:
+            return f"{value:04o}"
+        case Kind.SEVERITY:
+            return str(value.name)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(printable, value))
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    r"""Text that a terminal takes no orders from.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    text = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf") else c.encode("unicode_escape").decode() for c in text)

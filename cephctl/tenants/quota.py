@@ -1,0 +1,202 @@
+"""CephFS quotas of tenants: read, set, removed.
+
+A quota is an extended attribute of a directory, in bytes or files; 0 removes it. 16.2 takes integers only and knows no
+removexattr for it (measured).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cephctl.ceph.filesystem import Entry
+from cephctl.errors import CephctlError, Refused
+from cephctl.model import Column, Kind, Record
+from cephctl.tenants.layout import Tenants
+from cephctl.units import format_size, percent
+
+QUOTA = "ceph.quota"
+RENTRIES = "ceph.dir.rentries"
+_LIMIT = re.compile(r"(max_bytes|max_files)=(\d+)")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a directory's own quota says; None is no limit."""
+
+    max_bytes: int | None = None
+    max_files: int | None = None
+
+
+@dataclass(frozen=True)
+class Quota(Record):
+    """A tenant's limits. `effective_max_bytes` is the tightest of its own and its ancestors', set at `effective_path`."""
+
+    name: str
+    max_bytes: int | None
+    max_files: int | None
+    rbytes: int
+    rentries: int
+    percent: float | None
+    effective_max_bytes: int | None
+    effective_path: str | None
+
+    columns = (
+        Column("name", "NAME"),
+        Column("max_bytes", "LIMIT", Kind.LIMIT),
+        Column("max_files", "FILE LIMIT", Kind.NUMBER_LIMIT),
+        Column("rbytes", "USED", Kind.SIZE),
+        Column("percent", "%USED", Kind.PERCENT),
+        Column("effective_max_bytes", "EFFECTIVE", Kind.LIMIT),
+        Column("effective_path", "SET AT"),
+    )
+
+
+@dataclass(frozen=True)
+class QuotaChange(Record):
+    """A tenant's limits before and after; None is no limit. `changed` is false where nothing had to be done."""
+
+    name: str
+    before_max_bytes: int | None
+    after_max_bytes: int | None
+    before_max_files: int | None
+    after_max_files: int | None
+    rbytes: int
+    rentries: int
+    percent: float | None
+    effective_max_bytes: int | None
+    effective_path: str | None
+    changed: bool
+
+    columns = (
+        Column("name", "NAME"),
+        Column("before_max_bytes", "LIMIT BEFORE", Kind.LIMIT),
+        Column("after_max_bytes", "LIMIT AFTER", Kind.LIMIT),
+        Column("before_max_files", "FILES BEFORE", Kind.NUMBER_LIMIT),
+        Column("after_max_files", "FILES AFTER", Kind.NUMBER_LIMIT),
+        Column("rbytes", "USED", Kind.SIZE),
+        Column("percent", "%USED", Kind.PERCENT),
+        Column("effective_max_bytes", "EFFECTIVE", Kind.LIMIT),
+        Column("effective_path", "SET AT"),
+    )
+
+    @property
+    def is_first(self) -> bool:
+        """The tenant had no limit and gets one."""
+        had = self.before_max_bytes or self.before_max_files
+        return not had and bool(self.after_max_bytes or self.after_max_files)
+
+
+def parse_limits(value: str | None) -> Limits:
+    """The `ceph.quota` attribute.
+
+    >>> parse_limits("max_bytes=10737418240 max_files=0")
+    Limits(max_bytes=10737418240, max_files=None)
+    >>> parse_limits(None)
+    Limits(max_bytes=None, max_files=None)
+    """
+    found = {name: int(number) or None for name, number in _LIMIT.findall(value or "")}
+    return Limits(found.get("max_bytes"), found.get("max_files"))
+
+
+def read_quotas(tenants: Tenants, names: tuple[str, ...]) -> Iterator[Quota | CephctlError]:
+    """The limits of these tenants or all; a name that is none comes as its error."""
+    above = ancestors_limits(tenants)
+    entries: dict[str, Entry] = {}
+    for found in tenants.select(names):
+        if isinstance(found, CephctlError):
+            yield found
+        else:
+            entries[tenants.path(found.name)] = found
+    for path, values in tenants.fs.xattrs(entries, (QUOTA, RENTRIES)):
+        limits = parse_limits(values[QUOTA])
+        yield quota_of(entries[path], path, limits, int(values[RENTRIES] or 0), above)
+
+
+def quota_of(entry: Entry, path: str, limits: Limits, rentries: int, above: dict[str, int]) -> Quota:
+    effective, place = effective_limit(above, path, limits.max_bytes)
+    share = percent(entry.size, effective or 0)
+    return Quota(entry.name, limits.max_bytes, limits.max_files, entry.size, rentries, share, effective, place)
+
+
+def ancestors_limits(tenants: Tenants) -> dict[str, int]:
+    """max_bytes of the root and of all above it, where there is one: they bind every tenant too."""
+    paths = [tenants.root]
+    while paths[-1] != "/":
+        paths.append(posixpath.dirname(paths[-1]))
+    limits = {path: parse_limits(values[QUOTA]) for path, values in tenants.fs.xattrs(paths, (QUOTA,))}
+    if tenants.root not in limits:
+        raise tenants.no_root()
+    return {path: each.max_bytes for path, each in limits.items() if each.max_bytes}
+
+
+def effective_limit(above: dict[str, int], path: str, own: int | None) -> tuple[int | None, str | None]:
+    """The tightest limit on a path, and where it is set; the path's own wins a tie.
+
+    >>> effective_limit({"/": 100}, "/acme", 500), effective_limit({}, "/acme", None)
+    ((100, '/'), (None, None))
+    """
+    limits = ({path: own} if own else {}) | above
+    place = min(limits, key=lambda each: limits[each], default=None)
+    return (limits[place], place) if place is not None else (None, None)
+
+
+def plan_change(quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str) -> QuotaChange:  # fmt: skip
+    """What setting these limits would change; None leaves a limit as it is, 0 removes it."""
+    after_bytes = quota.max_bytes if max_bytes is None else max_bytes or None
+    after_files = quota.max_files if max_files is None else max_files or None
+    effective, place = effective_limit(above, path, after_bytes)
+    return QuotaChange(
+        quota.name, quota.max_bytes, after_bytes, quota.max_files, after_files, quota.rbytes, quota.rentries,
+        percent(quota.rbytes, effective or 0), effective, place,
+        changed=(after_bytes, after_files) != (quota.max_bytes, quota.max_files),
+    )  # fmt: skip
+
+
+def below_usage(change: QuotaChange) -> str | None:
+    """Why a new limit would stop the tenant's writes at once, if it would."""
+    if change.after_max_bytes and change.after_max_bytes < change.rbytes and change.after_max_bytes != change.before_max_bytes:  # fmt: skip
+        return f"{change.name} uses {format_size(change.rbytes)}, more than {format_size(change.after_max_bytes)}"
+    if change.after_max_files and change.after_max_files < change.rentries and change.after_max_files != change.before_max_files:  # fmt: skip
+        return f"{change.name} has {change.rentries} files and directories, more than {change.after_max_files}"
+    return None
+
+
+def set_quotas(
+    tenants: Tenants, names: tuple[str, ...], *, max_bytes: int | None, max_files: int | None, force: bool, dry_run: bool
+) -> Iterator[QuotaChange]:  # fmt: skip
+    """Set limits of these tenants or all: first everything is checked, then everything is changed.
+
+    None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change. Raises before anything
+    is changed: the first unknown name's error, or Refused when a limit is below what is used and `force` is not given.
+    """
+    above = ancestors_limits(tenants)
+    changes: list[tuple[str, QuotaChange]] = []
+    for quota in read_quotas(tenants, names):
+        if isinstance(quota, CephctlError):
+            raise quota
+        path = tenants.path(quota.name)
+        changes.append((path, plan_change(quota, max_bytes, max_files, above, path)))
+    if not force:
+        refuse_below_usage([change for _, change in changes])
+    for path, change in changes:
+        yield change if dry_run or not change.changed else carry_out(tenants, path, change)
+
+
+def refuse_below_usage(changes: list[QuotaChange]) -> None:
+    problems = [problem for change in changes if (problem := below_usage(change))]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise Refused(f"{problems[0]}{more}; nothing was changed", "writes would fail with EDQUOT at once; --force sets it all the same")  # fmt: skip
+
+
+def carry_out(tenants: Tenants, path: str, change: QuotaChange) -> QuotaChange:
+    """Set what differs, then read it back."""
+    for name in ("max_bytes", "max_files"):
+        before, after = getattr(change, f"before_{name}"), getattr(change, f"after_{name}")
+        if before != after:
+            tenants.fs.set_xattr(path, f"{QUOTA}.{name}", str(after or 0))
+    now = parse_limits(tenants.fs.xattr(path, QUOTA))
+    return QuotaChange(**{**vars(change), "after_max_bytes": now.max_bytes, "after_max_files": now.max_files})
