@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 # Nouns whose verbs ask the cluster.
@@ -17,7 +18,10 @@ def main() -> None:
         prepare()
     from cephctl.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    sys.stderr.flush()
+    # Everything is written and every child ended: the interpreter's own end would only take time.
+    os._exit(status)
 
 
 if __name__ == "__main__":

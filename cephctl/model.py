@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from cephctl.errors import CephctlError, ExitStatus
 
+FORMATS = ("table", "json", "yaml", "csv")
+
 
 class Kind(StrEnum):
     """How a column is written for people."""

@@ -10,9 +10,9 @@ from enum import Enum
 from typing import Any, TextIO
 
 from cephctl.model import Column, Finding, Kind, Record, Severity, Table
+from cephctl.terminal import printable
 from cephctl.units import format_ago, format_duration, format_size
 
-FORMATS = ("table", "json", "yaml", "csv")
 NUMBERS = (Kind.COUNT, Kind.SIZE, Kind.LIMIT, Kind.NUMBER_LIMIT, Kind.PERCENT)
 GAP = "  "
 COLOURS = {Severity.WARN: "33", Severity.ERR: "31", Severity.UNKNOWN: "35"}
@@ -211,13 +211,3 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(printable, value))
     return printable(str(value))
-
-
-def printable(text: str) -> str:
-    r"""Text that a terminal takes no orders from.
-
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
-    """
-    text = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf") else c.encode("unicode_escape").decode() for c in text)

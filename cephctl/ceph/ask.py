@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cephctl.ceph.cluster import Cluster
-from cephctl.ceph.target import CheckedTarget, Target, check
-from cephctl.ceph.worker import Limits, Mounted, Report, worker
+from cephctl.ceph.worker import Limits, Mounted, Report, Worker, worker
 from cephctl.errors import CephctlError, Interrupted, Unanswered
 
-Question = Callable[[Cluster], Generator[Any, None, None]]
+if TYPE_CHECKING:
+    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.target import Target
+
+Question = Callable[["Cluster"], Generator[Any, None, None]]
 
 INQUEST_SECONDS = 1.2
 """How long a command may take beyond its deadline to name who is silent and to evict its own dead session."""
@@ -21,33 +23,44 @@ BANNER_SECONDS = 0.4
 
 
 def ask(target: Target, question: Question, debug: bool = False) -> Iterator[Any]:
-    """What the question yields. Every silence is bounded by the target's timeout, and Ctrl-C works at any time."""
-    checked = check(target)
+    """Send the question off; what it yields comes with the iteration.
+
+    Every silence is bounded by the target's timeout, and Ctrl-C works at any time.
+    """
     child = worker()
+    child.start(partial(answer, target, question), Limits(target.timeout), debug)
+    return answers(target, child)
+
+
+def answers(target: Target, child: Worker) -> Iterator[Any]:
     try:
-        yield from child.run(partial(answer, checked, question), Limits(target.timeout), debug)
+        yield from child.results()
     except Unanswered as silence:
-        raise inquest(checked, silence, child.session) from None
+        raise inquest(target, silence, child.session) from None
     except KeyboardInterrupt:
-        raise interrupted(checked, child.session) from None
+        raise interrupted(target, child.session) from None
 
 
-def answer(checked: CheckedTarget, question: Question, report: Report) -> Generator[Any, None, None]:
-    with Cluster(checked, report).connected() as cluster:
+def answer(target: Target, question: Question, report: Report) -> Generator[Any, None, None]:
+    """The worker's side."""
+    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.login import check
+
+    with Cluster(check(target), report).connected() as cluster:
         yield from question(cluster)
 
 
-def inquest(checked: CheckedTarget, silence: Unanswered, session: Mounted | None) -> Unanswered:
+def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Unanswered:
     """The same error, naming the daemons that are silent now. A session left behind is evicted."""
-    silent, evicted = examine(checked, session, INQUEST_SECONDS)
+    silent, evicted = examine(target, session, INQUEST_SECONDS)
     notes = [*silent, *session_note(session, evicted)]
     return Unanswered(silence.whom, silence.what, silence.seconds, "; ".join(notes) or None)
 
 
-def interrupted(checked: CheckedTarget, session: Mounted | None) -> Interrupted:
+def interrupted(target: Target, session: Mounted | None) -> Interrupted:
     if session is None:
         return Interrupted("interrupted")
-    _, evicted = examine(checked, session, INTERRUPT_SECONDS)
+    _, evicted = examine(target, session, INTERRUPT_SECONDS)
     return Interrupted("interrupted", *session_note(session, evicted))
 
 
@@ -62,28 +75,33 @@ def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
     return [f"this command's own MDS session {session.client_id} is still open; it ends by itself in a minute, or with: {commands}"]  # fmt: skip
 
 
-def examine(checked: CheckedTarget, session: Mounted | None, seconds: float) -> tuple[list[str], set[str]]:
+def examine(target: Target, session: Mounted | None, seconds: float) -> tuple[list[str], set[str]]:
     """Who is silent, and which MDS have evicted the session; asked in a worker of its own, for it may hang too."""
     silent: list[str] = []
     evicted: set[str] = set()
-    job = partial(evidence, checked, session, seconds)
+    job = partial(evidence, target, session, seconds)
     with contextlib.suppress(CephctlError, KeyboardInterrupt):
-        for kind, text in worker().run(job, Limits(seconds, total=seconds, grace=0)):
+        child = worker()
+        child.start(job, Limits(seconds, total=seconds, grace=0))
+        for kind, text in child.results():
             silent.append(text) if kind == "silent" else evicted.add(text)
     return silent, evicted
 
 
-def evidence(checked: CheckedTarget, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:  # fmt: skip
+def evidence(target: Target, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:  # fmt: skip
     """Pairs: ("silent", a daemon and its trouble), ("evicted", the MDS that ended the session)."""
     from cephctl.ceph.banner import silences
+    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.login import check
 
+    login = check(target)
     wait = min(BANNER_SECONDS, seconds / 3)
-    silent = silences(checked.monitors, wait)
+    silent = silences(login.monitors, wait)
     for (host, port), problem in silent.items():
         yield "silent", f"monitor {host}:{port} {problem}"
-    if len(silent) == len(checked.monitors):
+    if len(silent) == len(login.monitors):
         return
-    with Cluster(checked, report).connected() as cluster:
+    with Cluster(login, report).connected() as cluster:
         names = daemon_addresses(cluster)
         silent = silences(names, wait)
         for address, problem in silent.items():

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cephctl.ceph.target import CheckedTarget, create_command
+from cephctl.ceph.login import Login, create_command
 from cephctl.ceph.worker import Report, Waiting
 from cephctl.cephx import OPERATOR_CAPS, caps_command
 from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable
@@ -33,11 +33,11 @@ class Answer(dict[str, Any]):
 class Cluster:
     """A connection to the monitors. It is bounded by the target's timeout; its MDS commands by the worker alone."""
 
-    def __init__(self, checked: CheckedTarget, report: Report) -> None:
-        self.target = checked.target
-        self.monitors = checked.monitors
+    def __init__(self, login: Login, report: Report) -> None:
+        self.target = login.target
+        self.monitors = login.monitors
         self.report = report
-        self._keyring = checked.keyring
+        self._keyring = login.keyring
         self._rados: rados.Rados | None = None
         self._mds: cephfs.LibCephFS | None = None
 

@@ -80,6 +80,7 @@ class Worker:
     """One forked child. It loads the Ceph libraries while it waits for its one job, then streams what the job yields."""
 
     def __init__(self) -> None:
+        self._limits = Limits(0)
         self._waiting = Waiting("the worker", "start")
         self._buffer = b""
         self.session: Mounted | None = None
@@ -95,16 +96,20 @@ class Worker:
         os.close(jobs)
         os.close(results)
 
-    def run(self, job: Job, limits: Limits, debug: bool = False) -> Iterator[Any]:
-        """What the job yields, as it comes. The job travels pickled: functions of modules and partials of them.
+    def start(self, job: Job, limits: Limits, debug: bool = False) -> None:
+        """Send the worker its job. It travels pickled: functions of modules, and partials of them."""
+        self._limits = limits
+        _send(self._jobs, (job, limits.timeout, debug))
+
+    def results(self) -> Iterator[Any]:
+        """What the job yields, as it comes.
 
         Raises the job's own error, `Unanswered` with what was waited for, or `Crashed`; the worker is gone by then, and
         `session` is the one it left behind, if it had to be killed with a mount.
         """
-        _send(self._jobs, (job, limits.timeout, debug))
-        end_of_all = time.monotonic() + limits.total
+        end_of_all = time.monotonic() + self._limits.total
         try:
-            while not isinstance(message := self._receive(limits.timeout, end_of_all), Done):
+            while not isinstance(message := self._receive(self._limits.timeout, end_of_all), Done):
                 match message:
                     case Waiting():
                         self._waiting = message
@@ -116,8 +121,10 @@ class Worker:
                         yield value
                     case CephctlError():
                         raise message
+            # It has unmounted and is about to end: nobody needs to wait for that.
+            self._pid = 0
         finally:
-            self._end(limits.grace)
+            self._end(self._limits.grace)
 
     def _receive(self, timeout: float, end_of_all: float) -> object:
         end = min(time.monotonic() + timeout, end_of_all)
@@ -210,7 +217,9 @@ def _load_libraries() -> None:
     with contextlib.suppress(ImportError):
         import cephfs  # noqa: F401
         import rados  # noqa: F401
-    import cephctl.ceph.ask  # noqa: F401
+    import cephctl.ceph.ask
+    import cephctl.ceph.filesystem
+    import cephctl.ceph.login  # noqa: F401
 
 
 def _read_job(jobs: int) -> tuple[Job, float, bool] | None:

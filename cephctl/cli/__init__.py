@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,6 +112,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except CephctlError as error:
         if app.debug:
+            import traceback
+
             traceback.print_exc()
         app.complain(error)
         return error.status

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cephctl import render
 from cephctl.config import Config, load
 from cephctl.errors import CephctlError, ExitStatus, UsageError
 from cephctl.model import Outcome, Record, Table
+from cephctl.terminal import printable
 
 if TYPE_CHECKING:
     from cephctl.ceph.cluster import Cluster
@@ -73,13 +73,17 @@ class App:
         """Ask the cluster in a worker process. The question travels there pickled: a function of a module, or a partial."""
         from cephctl.ceph.ask import ask
 
-        yield from ask(self.target, question, debug=self.debug)
+        answers = ask(self.target, question, debug=self.debug)
+        # The answer is on its way: time to load what will show it.
+        import cephctl.render  # noqa: F401
+
+        return answers
 
     def ask_tenants(self, question: Callable[[Tenants], Iterator[Any]]) -> Iterator[Any]:
         """Ask with the file system mounted."""
         from cephctl.tenants.layout import with_tenants
 
-        yield from self.ask(partial(with_tenants, self.config["tenants.root"], question))
+        return self.ask(partial(with_tenants, self.config["tenants.root"], question))
 
     def quickly(self, question: Callable[[Tenants], Iterator[Any]]) -> list[Any]:
         """An answer for completion, or an error, within a second."""
@@ -89,7 +93,9 @@ class App:
     # The terminal
 
     def show(self, value: Any) -> None:
-        render.render(value, self.form, sys.stdout, self.colour)
+        from cephctl.render import render
+
+        render(value, self.form, sys.stdout, self.colour)
 
     @property
     def colour(self) -> str:
@@ -97,7 +103,7 @@ class App:
 
     def say(self, text: str, kind: str = "") -> None:
         """One line of conversation, on stderr."""
-        click.echo(render.printable(f"cephctl: {kind + ': ' if kind else ''}{text}"), err=True)
+        click.echo(printable(f"cephctl: {kind + ': ' if kind else ''}{text}"), err=True)
 
     def warn(self, text: str) -> None:
         if not self.flags.get("quiet"):
@@ -111,13 +117,15 @@ class App:
         self.say(error.message, "error")
         if error.hint:
             for line in error.hint.splitlines():
-                click.echo(f"  {render.printable(line)}", err=True)
+                click.echo(f"  {printable(line)}", err=True)
 
     def confirm(self, plan: Table, question: str) -> None:
         """Show on the terminal what will change and ask; without a terminal, --yes is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError("this changes something, and there is no terminal to ask on", "add --yes, or --dry-run to see what it would do")  # fmt: skip
-        render.render(plan, "table", sys.stderr, self.colour)
+        from cephctl.render import render
+
+        render(plan, "table", sys.stderr, self.colour)
         click.confirm(question, abort=True, err=True)
 
 

@@ -9,7 +9,7 @@ import click
 
 from cephctl.cli.app import App
 from cephctl.errors import CephctlError
-from cephctl.render import FORMATS
+from cephctl.model import FORMATS
 from cephctl.units import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,0 +1,112 @@
+"""ceph.conf and keyring, checked before librados sees them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
+from cephctl.ceph.target import Target
+from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
+from cephctl.errors import UsageError
+
+_ADDRESS = re.compile(r"(?:v[12]:)?(\[[0-9a-fA-F:]+\]|[^\s,:\[\]]+)(?::(\d+))?(?:/\d+)?")
+MON_PORTS = (3300, 6789)
+
+
+@dataclass(frozen=True)
+class Login:
+    """What it takes to log in: a target whose files are there, readable, and hold what they must."""
+
+    target: Target
+    keyring: str
+    monitors: tuple[tuple[str, int], ...]
+
+
+def check(target: Target) -> Login:
+    """Refuse what librados would answer with a riddle, an abort (BOM) or a hang (NUL byte)."""
+    text = read(target.conf, "ceph.conf", "give its path with --conf, CEPH_CONF or 'conf' in cephctl.toml")
+    try:
+        sections = parse_sections(text)
+    except MalformedFile as error:
+        raise UsageError(f"{target.conf} is no ceph.conf: {error}") from None
+    monitors = tuple(mon_addresses(lookup(sections, target.entity, "mon host") or ""))
+    if not monitors:
+        raise UsageError(f"{target.conf} names no monitor", "it needs 'mon host = ADDRESS' in [global]")
+    keyring = find_keyring(target, lookup(sections, target.entity, "keyring"))
+    check_keyring(keyring, target.entity)
+    return Login(target, keyring, monitors)
+
+
+def read(path: str, what: str, hint: str) -> str:
+    """A text file that librados can digest."""
+    try:
+        with open(path, "rb") as file:
+            return plain_text(file.read())
+    except FileNotFoundError:
+        raise UsageError(f"no {what} at {path}", hint) from None
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}", "run as root, or as a user who may read it") from None  # fmt: skip
+    except MalformedFile as error:
+        raise UsageError(f"{what} {path} is damaged: {error}") from None
+
+
+def mon_addresses(text: str) -> Iterator[tuple[str, int]]:
+    """Addresses in `mon host`, in any of its forms.
+
+    >>> list(mon_addresses("[v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0], [fd00::1]:6789"))
+    [('10.0.0.1', 3300), ('10.0.0.1', 6789), ('fd00::1', 6789)]
+    >>> list(mon_addresses("mon1 mon2"))
+    [('mon1', 3300), ('mon1', 6789), ('mon2', 3300), ('mon2', 6789)]
+    """
+    plain = re.sub(r"\[(?=v[12]:)|(?<=[0-9])\](?=\s*(?:,|$|\s))", " ", text)
+    for host, port in _ADDRESS.findall(plain):
+        for each in (int(port),) if port else MON_PORTS:
+            yield host.strip("[]"), each
+
+
+def find_keyring(target: Target, configured: str | None) -> str:
+    """The first keyring file of Ceph's own search list that exists."""
+    if target.keyring:
+        return target.keyring
+    names = configured.split(",") if configured else keyring_names()
+    paths = [expand(name.strip(), target) for name in names]
+    for path in paths:
+        if os.path.exists(path):
+            return path
+    raise UsageError(
+        f"no keyring for {target.entity}: looked for {', '.join(paths)}",
+        f"on a node with client.admin: {create_command(target.entity)} -o {paths[0]}",
+    )
+
+
+def keyring_names() -> list[str]:
+    names = ("$cluster.$name.keyring", "$cluster.keyring", "keyring", "keyring.bin")
+    return [f"/etc/ceph/{name}" for name in names]
+
+
+def expand(name: str, target: Target) -> str:
+    kind, _, identity = target.entity.partition(".")
+    values = {"cluster": target.cluster, "name": target.entity, "type": kind, "id": identity}
+    return re.sub(r"\$\{?(cluster|name|type|id)\}?", lambda match: values[match[1]], name)
+
+
+def check_keyring(path: str, entity: str) -> None:
+    hint = f"on a node with client.admin: {create_command(entity)} -o {path}"
+    text = read(path, f"keyring of {entity}", hint)
+    try:
+        credentials = parse_keyring(text.encode())
+    except MalformedFile as error:
+        raise UsageError(f"keyring {path} is damaged: {error}", hint) from None
+    if entity not in credentials:
+        there = ", ".join(sorted(credentials)) or "nobody"
+        # Not with -o onto this file: that would overwrite the others' keys.
+        hint = f"on a node with client.admin: {create_command(entity)} -o /etc/ceph/ceph.{entity}.keyring"
+        raise UsageError(f"keyring {path} has no key for {entity}, only for {there}", hint)
+
+
+def create_command(entity: str) -> str:
+    """The command that creates the operator's entity, or prints it when it exists."""
+    return caps_command("get-or-create", entity, OPERATOR_CAPS)
