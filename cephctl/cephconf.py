@@ -26,15 +26,15 @@ def plain_text(content: bytes) -> str:
 
 
 def parse_sections(text: str) -> Sections:
-    """Sections by name. Blanks, dashes and underscores in names are one, case and indentation mean nothing.
+    r"""Sections by name. Blanks, dashes and underscores in names are one, case and indentation mean nothing.
 
-    >>> parse_sections("[global]\\n  mon_host = a, \\\\\\n  b  # two\\n[client.x]\\n\\tKey Ring = /k\\n")
+    >>> parse_sections("[global]\n  mon_host = a, \\\n  b  # two\n[client.x]\n\tKey Ring = /k\n")
     {'global': {'mon host': 'a,     b'}, 'client.x': {'key ring': '/k'}}
     """
     sections: dict[str, dict[str, str]] = {}
     section = ""
-    for number, line in enumerate(re.sub(r"\\\n", "  ", text).splitlines(), start=1):
-        line = re.sub(r"(?:^|\s)[#;].*", "", line).strip()
+    for number, raw in enumerate(re.sub(r"\\\n", "  ", text).splitlines(), start=1):
+        line = re.sub(r"(?:^|\s)[#;].*", "", raw).strip()
         if not line:
             continue
         if header := re.fullmatch(r"\[\s*(.+?)\s*\]", line):

@@ -75,9 +75,9 @@ class Credential:
 
 
 def parse_keyring(content: bytes) -> dict[str, Credential]:
-    """The credentials in a keyring file, by entity. MalformedFile for what librados could not digest.
+    r"""The credentials in a keyring file, by entity. MalformedFile for what librados could not digest.
 
-    >>> sorted(parse_keyring(b"[client.a]\\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\\n"))
+    >>> sorted(parse_keyring(b"[client.a]\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\n"))
     ['client.a']
     """
     return {entity: credential(entity, values) for entity, values in parse_sections(plain_text(content)).items()}

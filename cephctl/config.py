@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.errors import UsageError
+from cephctl.errors import NotFound, UsageError
 
 SYSTEM_PATH = "/etc/cephctl/cephctl.toml"
 
@@ -69,6 +69,21 @@ class Config:
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key].value
+
+    def check_nodes(self, names: Iterable[str]) -> None:
+        """Raise NotFound, with the names like it, for a name that is not in the inventory."""
+        known = [node.name for node in self.nodes]
+        for name in names:
+            if name not in known:
+                raise unknown_node(name, known)
+
+
+def unknown_node(name: str, known: Iterable[str]) -> NotFound:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"add it to cephctl.toml: [nodes.{name}] with address and shard"
+    return NotFound(f"no node {name} in the inventory", hint)
 
 
 def load(path: str | None, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
@@ -135,7 +150,7 @@ def check_key(key: str, known: Any, file: str | None, what: str, where: str) -> 
 
 def value_of(
     setting: Setting, flags: Mapping[str, Any], environment: Mapping[str, str], content: Mapping[str, Any], file: str | None
-) -> Value:  # fmt: skip
+) -> Value:
     if flags.get(setting.name) is not None:
         return Value(typed(setting, flags[setting.name], "command line"), "command line")
     for variable in (setting.variable, "CEPH_CONF") if setting.name == "conf" else (setting.variable,):
@@ -170,10 +185,12 @@ def check_values(values: Mapping[str, Value]) -> None:
         raise UsageError(f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}")
     name = values["ceph.name"]
     if not name.value.startswith("client.") or name.value == "client.":
-        raise UsageError(f"{name.source}: '{name.value}' is no client entity", "write it as client.NAME, such as client.cephctl")  # fmt: skip
+        raise UsageError(f"{name.source}: '{name.value}' is no client entity", "write it as client.NAME, such as client.cephctl")
     root = values["tenants.root"]
     if os.path.normpath(root.value) != root.value or not root.value.startswith("/"):
-        raise UsageError(f"{root.source}: tenants.root must be a path from the file system's root, such as /tenants, not '{root.value}'")  # fmt: skip
+        raise UsageError(
+            f"{root.source}: tenants.root must be a path from the file system's root, such as /tenants, not '{root.value}'"
+        )
 
 
 def nodes_of(content: Mapping[str, Any], file: str | None) -> list[Node]:

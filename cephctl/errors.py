@@ -61,7 +61,7 @@ class Denied(CephctlError):
 
 
 class Blocklisted(CephctlError):
-    """This client was evicted in mid-operation."""
+    """Our own client was evicted in mid-operation."""
 
 
 class UnexpectedAnswer(CephctlError):

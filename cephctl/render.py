@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any, TextIO
 
 from cephctl.model import Column, Finding, Kind, Record, Severity, Table
@@ -16,7 +15,14 @@ from cephctl.units import format_ago, format_duration, format_size
 NUMBERS = (Kind.COUNT, Kind.SIZE, Kind.LIMIT, Kind.NUMBER_LIMIT, Kind.PERCENT)
 GAP = "  "
 COLOURS = {Severity.WARN: "33", Severity.ERR: "31", Severity.UNKNOWN: "35"}
-STATES = {"HEALTH_OK": Severity.OK, "HEALTH_WARN": Severity.WARN, "HEALTH_ERR": Severity.ERR, "failed": Severity.ERR, "damaged": Severity.ERR, "stale": Severity.WARN}  # fmt: skip
+STATES = {
+    "HEALTH_OK": Severity.OK,
+    "HEALTH_WARN": Severity.WARN,
+    "HEALTH_ERR": Severity.ERR,
+    "failed": Severity.ERR,
+    "damaged": Severity.ERR,
+    "stale": Severity.WARN,
+}
 
 
 def render(value: Any, form: str, stream: TextIO, colour: str = "auto") -> None:
@@ -45,21 +51,23 @@ def plain(value: Any) -> Any:
     >>> plain(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05Z'
     """
+    if isinstance(value, Table):
+        return [plain(row) for row in value.rows]
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if dataclasses.is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return scalar(value)
+
+
+def scalar(value: Any) -> Any:
     match value:
-        case Table(rows=rows):
-            return [plain(row) for row in rows]
         case Severity():
             return severity_word(value)
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case Enum():
-            return value.value
-        case tuple() | list():
-            return [plain(item) for item in value]
         case str():
             return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return value
 
 
@@ -125,7 +133,9 @@ def grid(table: Table, coloured: bool) -> list[str]:
     lines = [GAP.join(aligned(c.title, w, c.kind) for c, w in zip(columns, widths, strict=True))]
     for row, texts in zip(table.rows, cells, strict=True):
         parts = zip(columns, widths, texts, strict=True)
-        lines.append(GAP.join(paint(aligned(t, w, c.kind), style_of(getattr(row, c.field), c.kind), coloured) for c, w, t in parts))
+        lines.append(
+            GAP.join(paint(aligned(t, w, c.kind), style_of(getattr(row, c.field), c.kind), coloured) for c, w, t in parts)
+        )
     return lines
 
 
@@ -182,6 +192,16 @@ def style_of(value: Any, kind: Kind) -> Severity | None:
     return None
 
 
+WRITERS: dict[Kind, Callable[[Any], str]] = {
+    Kind.SIZE: format_size,
+    Kind.LIMIT: format_size,
+    Kind.PERCENT: "{:g}%".format,
+    Kind.DURATION: format_duration,
+    Kind.MODE: "{:04o}".format,
+    Kind.SEVERITY: lambda severity: str(severity.name),
+}
+
+
 def people(value: Any, kind: Kind, now: datetime) -> str:
     """One value as people read it.
 
@@ -189,25 +209,12 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
     >>> [people(1 << 30, Kind.SIZE, now), people(None, Kind.LIMIT, now), people(12.0, Kind.PERCENT, now)]
     ['1 GiB', 'none', '12%']
     """
-    match kind:
-        case Kind.LIMIT | Kind.NUMBER_LIMIT if value is None:
-            return "none"
-        case _ if value is None:
-            return "-"
-        case Kind.SIZE | Kind.LIMIT:
-            return format_size(value)
-        case Kind.PERCENT:
-            return f"{value:g}%"
-        case Kind.AGO:
-            return format_ago(value, now)
-        case Kind.DURATION:
-            return format_duration(value)
-        case Kind.MODE:
-            return f"{value:04o}"
-        case Kind.SEVERITY:
-            return str(value.name)
+    if value is None:
+        return "none" if kind in (Kind.LIMIT, Kind.NUMBER_LIMIT) else "-"
+    if kind is Kind.AGO:
+        return format_ago(value, now)
+    if kind in WRITERS:
+        return WRITERS[kind](value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(map(printable, value))
-    return printable(str(value))
+    return ", ".join(map(printable, value)) if isinstance(value, tuple) else printable(str(value))

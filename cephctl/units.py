@@ -32,8 +32,8 @@ def parse_size(text: str) -> int:
     if not unit and "." in number:
         raise ValueError(f"'{text}' is no whole number of bytes; write {SIZE_FORMS}")
     whole, _, fraction = number.partition(".")
-    factor = 1024 ** (UNITS.index(unit.upper()) + 1) if unit else 1
-    size = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
+    factor = 1 << 10 * (UNITS.index(unit.upper()) + 1) if unit else 1
+    size: int = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
     if size > LARGEST:
         raise ValueError(f"'{text}' is more than CephFS can hold in a quota (8 EiB less one byte)")
     return size

@@ -1,0 +1,1 @@
+"""Access to Ceph: librados and libcephfs in a worker process."""

@@ -72,7 +72,9 @@ def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
     if not left:
         return [f"this command's own MDS session {session.client_id} was evicted"]
     commands = " && ".join(f"ceph tell {daemon} client evict id={session.client_id}" for daemon in left)
-    return [f"this command's own MDS session {session.client_id} is still open; it ends by itself in a minute, or with: {commands}"]  # fmt: skip
+    return [
+        f"this command's own MDS session {session.client_id} is still open; it ends by itself in a minute, or with: {commands}"
+    ]
 
 
 def examine(target: Target, session: Mounted | None, seconds: float) -> tuple[list[str], set[str]]:
@@ -88,7 +90,7 @@ def examine(target: Target, session: Mounted | None, seconds: float) -> tuple[li
     return silent, evicted
 
 
-def evidence(target: Target, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:  # fmt: skip
+def evidence(target: Target, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:
     """Pairs: ("silent", a daemon and its trouble), ("evicted", the MDS that ended the session)."""
     from cephctl.ceph.banner import silences
     from cephctl.ceph.cluster import Cluster

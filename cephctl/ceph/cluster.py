@@ -27,7 +27,9 @@ class Answer(dict[str, Any]):
     prefix = ""
 
     def __missing__(self, key: str) -> Any:
-        raise UnexpectedAnswer(f"the answer to '{self.prefix}' has no '{key}'", "this Ceph release may be newer or older than cephctl knows")  # fmt: skip
+        raise UnexpectedAnswer(
+            f"the answer to '{self.prefix}' has no '{key}'", "this Ceph release may be newer or older than cephctl knows"
+        )
 
 
 class Cluster:
@@ -79,7 +81,7 @@ class Cluster:
     def refused(self) -> CephctlError:
         entity = self.target.entity
         return Unreachable(
-            f"the monitors refused {entity}: the key in {self._keyring} is not the cluster's key for it, or the cluster does not know {entity}",  # fmt: skip
+            f"the monitors refused {entity}: the key in {self._keyring} is not the cluster's key for it, or the cluster does not know {entity}",
             f"on a node with client.admin: {create_command(entity)} -o {self._keyring}",
         )
 

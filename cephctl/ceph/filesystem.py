@@ -198,11 +198,17 @@ def mount(cluster: Cluster) -> FileSystem:
         info = daemons.get(rank)
         if info is None:
             standbys = len(dump["standbys"])
-            raise Unreachable(f"file system {name}: rank {rank} has no MDS", f"{standbys} standby MDS; see 'cephctl mds status'")  # fmt: skip
+            raise Unreachable(f"file system {name}: rank {rank} has no MDS", f"{standbys} standby MDS; see 'cephctl mds status'")
         if "laggy_since" in info:
-            raise Unreachable(f"file system {name}: mds.{info['name']} of rank {rank} does not answer the monitors (laggy)", "see 'cephctl mds status'")  # fmt: skip
+            raise Unreachable(
+                f"file system {name}: mds.{info['name']} of rank {rank} does not answer the monitors (laggy)",
+                "see 'cephctl mds status'",
+            )
         if info["state"] != "up:active":
-            raise Unreachable(f"file system {name}: mds.{info['name']} of rank {rank} is {info['state']}, not up:active", "it may need a minute; see 'cephctl mds status'")  # fmt: skip
+            raise Unreachable(
+                f"file system {name}: mds.{info['name']} of rank {rank} is {info['state']}, not up:active",
+                "it may need a minute; see 'cephctl mds status'",
+            )
     if not mdsmap["in"]:
         raise Unreachable(f"file system {name} has no active MDS", "see 'cephctl mds status'")
     return FileSystem(cluster, name, tuple(f"mds.{daemons[rank]['name']}" for rank in mdsmap["in"]))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
 from cephctl.ceph.target import Target
+from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
 from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
 from cephctl.errors import UsageError
 
@@ -48,7 +48,7 @@ def read(path: str, what: str, hint: str) -> str:
     except FileNotFoundError:
         raise UsageError(f"no {what} at {path}", hint) from None
     except OSError as error:
-        raise UsageError(f"{what} {path} cannot be read: {error.strerror}", "run as root, or as a user who may read it") from None  # fmt: skip
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}", "run as root, or as a user who may read it") from None
     except MalformedFile as error:
         raise UsageError(f"{what} {path} is damaged: {error}") from None
 

@@ -246,7 +246,7 @@ def _work(job: Job, timeout: float, debug: bool, results: int) -> None:
         report(Done())
     except CephctlError as error:
         report(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the parent must hear of any
         import traceback
 
         trace = "".join(traceback.format_exception(error)) if debug else "run it again with --debug to see where"
@@ -266,7 +266,7 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _silence(debug: bool) -> None:
-    """librados and libcephfs write to stderr as they please; what matters comes back as an error."""
+    """Librados and libcephfs write to stderr as they please; what matters comes back as an error."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1) if debug else (0, 1, 2):
         os.dup2(null, descriptor)

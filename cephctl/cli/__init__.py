@@ -70,7 +70,11 @@ def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> cl
     return error
 
 
-@click.group(cls=Root, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "auto_envvar_prefix": None})  # fmt: skip
+@click.group(
+    cls=Root,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "auto_envvar_prefix": None},
+)
 @global_options(GLOBAL_OPTIONS)
 @click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
 @click.pass_context
@@ -97,7 +101,7 @@ def show(app: App, value: Any) -> ExitStatus:
 
 
 def usage_error(error: click.ClickException) -> UsageError:
-    """click's error in our words: one line, and where to read on."""
+    """Click's error in our words: one line, and where to read on."""
     context = getattr(error, "ctx", None)
     hint = f"see '{context.command_path} --help'" if context else None
     message = error.format_message().rstrip(".")

@@ -122,7 +122,9 @@ class App:
     def confirm(self, plan: Table, question: str) -> None:
         """Show on the terminal what will change and ask; without a terminal, --yes is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError("this changes something, and there is no terminal to ask on", "add --yes, or --dry-run to see what it would do")  # fmt: skip
+            raise UsageError(
+                "this changes something, and there is no terminal to ask on", "add --yes, or --dry-run to see what it would do"
+            )
         from cephctl.render import render
 
         render(plan, "table", sys.stderr, self.colour)

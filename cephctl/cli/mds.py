@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import Noun
+from cephctl.cli.options import NODES, Noun
 from cephctl.cli.verdict import FAIL_ON, status_of_findings
 from cephctl.errors import CephctlError
 from cephctl.model import Outcome
@@ -47,13 +47,15 @@ def status(app: App, fail_on: str) -> Outcome:
 
 
 @group.command()
+@NODES
 @click.pass_obj
-def sessions(app: App) -> Outcome:
-    """Show every client session of every active MDS.
+def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
+    """Show client sessions: all, or those of NODEs.
 
     NODE is the web node of the inventory that the client's address belongs to. ADDRESS is the client instance: the same
     name stands in the node's debugfs and in the cluster's blocklist.
     """
     from cephctl.status.sessions import MdsSession, read_sessions
 
-    return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes)))
+    app.config.check_nodes(nodes)
+    return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, nodes)))

@@ -30,7 +30,11 @@ FORMAT = option("-f", "--format", "form", type=click.Choice(FORMATS), help="How 
 YES = option("-y", "--yes", is_flag=True, help="Do it without asking; needed where there is no terminal.")
 DRY_RUN = option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 GLOBAL_OPTIONS = (
-    option("--config", metavar="FILE", help="cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, /etc/cephctl/cephctl.toml."),
+    option(
+        "--config",
+        metavar="FILE",
+        help="cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, /etc/cephctl/cephctl.toml.",
+    ),
     option("-c", "--conf", metavar="FILE", help="The cluster's ceph.conf. Default: $CEPH_CONF, /etc/ceph/ceph.conf."),
     option("--cluster", metavar="NAME", help="A cluster's name: means /etc/ceph/NAME.conf and its keyrings."),
     option("-n", "--name", "entity", metavar="ENTITY", help="The entity to log in as. Default: client.cephctl."),
@@ -42,7 +46,7 @@ GLOBAL_OPTIONS = (
     option("-q", "--quiet", is_flag=True, help="No warnings and notes, only errors."),
     option("--color", type=click.Choice(["auto", "always", "never"]), help="Default: auto; NO_COLOR is honoured."),
     option("--debug", is_flag=True, help="Show tracebacks and what the Ceph libraries say."),
-)  # fmt: skip
+)
 
 
 def global_options(options: Sequence[Callable[[], click.Option]], hidden: bool = False) -> Callable[[F], F]:
@@ -113,4 +117,14 @@ def complete_tenants(ctx: click.Context, parameter: click.Parameter, incomplete:
         return []
 
 
+def complete_nodes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of web nodes from the configuration; silence when it cannot be read."""
+    app = ctx.find_object(App) or App()
+    try:
+        return [node.name for node in app.config.nodes if node.name.startswith(incomplete)]
+    except CephctlError:
+        return []
+
+
+NODES = click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 TENANTS = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_tenants)

@@ -93,7 +93,10 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     return table(Quota, app.ask_tenants(partial(read_quotas, names=names)))
 
 
-@quota.command("set", changes=True, help=f"""Limit tenants to SIZE.
+@quota.command(
+    "set",
+    changes=True,
+    help=f"""Limit tenants to SIZE.
 
     SIZE is {SIZE_FORMS}. 0 removes the limit.
 
@@ -105,10 +108,13 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
       cephctl tenant quota set acme 10G
       cephctl tenant quota set acme blog 1.5T --max-files 500000
       cephctl tenant quota set --all 20G --dry-run
-    """)  # fmt: skip
+    """,
+)
 @click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete_tenants)
 @click.argument("size", type=Size())
-@click.option("--max-files", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Limit files and directories too; 0 removes that limit.")  # fmt: skip
+@click.option(
+    "--max-files", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Limit files and directories too; 0 removes that limit."
+)
 @click.option("--all", "every", is_flag=True, help="All tenants.")
 @click.option("--force", is_flag=True, help="Even if more is used already: writes then fail at once.")
 @click.pass_obj
@@ -125,17 +131,16 @@ def quota_clear(app: App, names: tuple[str, ...], every: bool) -> Outcome:
     return change_quotas(app, names, every, force=True, max_bytes=0, max_files=0)
 
 
-def change_quotas(
-    app: App, names: tuple[str, ...], every: bool, force: bool, max_bytes: int, max_files: int | None
-) -> Outcome:  # fmt: skip
+def change_quotas(app: App, names: tuple[str, ...], every: bool, force: bool, max_bytes: int, max_files: int | None) -> Outcome:
     """Plan, ask, do; with --yes in one go."""
     from cephctl.tenants.quota import QuotaChange, set_quotas
 
     check_choice(names, every)
 
     def changes(dry_run: bool) -> Iterator[Any]:
-        wanted = {"max_bytes": max_bytes, "max_files": max_files, "force": force, "dry_run": dry_run}
-        return app.ask_tenants(partial(set_quotas, names=names, **wanted))
+        return app.ask_tenants(
+            partial(set_quotas, names=names, max_bytes=max_bytes, max_files=max_files, force=force, dry_run=dry_run)
+        )
 
     if not (app.yes or app.dry_run):
         plan = [change for change in changes(dry_run=True) if change.changed]
@@ -164,7 +169,9 @@ def report(app: App, changes: list[QuotaChange]) -> None:
     if app.dry_run:
         app.note("nothing was changed (--dry-run)")
     elif unchanged := [change for change in changes if not change.changed]:
-        app.note(f"{count(len(unchanged), 'tenant')} had these limits already: {unchanged[0].name}{' …' if unchanged[1:] else ''}")  # fmt: skip
+        app.note(
+            f"{count(len(unchanged), 'tenant')} had these limits already: {unchanged[0].name}{' …' if unchanged[1:] else ''}"
+        )
 
 
 def warn_of_rename(app: App, changes: list[QuotaChange]) -> None:

@@ -11,9 +11,12 @@ from cephctl.model import Finding, Severity
 
 THRESHOLDS = {"warn": Severity.WARN, "err": Severity.ERR}
 FAIL_ON = click.option(
-    "--fail-on", type=click.Choice([*THRESHOLDS, "never"]), default="err", show_default=True,
+    "--fail-on",
+    type=click.Choice([*THRESHOLDS, "never"]),
+    default="err",
+    show_default=True,
     help="Exit with 3 when a finding is at least this bad.",
-)  # fmt: skip
+)
 
 
 def status_of_findings(findings: Iterable[Finding], fail_on: str) -> ExitStatus:

@@ -133,9 +133,16 @@ def pool_of(pool: Any, stats: Any) -> Pool:
     shape = f"{pool['size']}/{pool['min_size']}"
     replication = f"erasure {shape}" if pool["type"] == ERASURE else shape
     return Pool(
-        pool["pool_name"], pool["pool_id"], replication, pool["size"], pool["min_size"], pool["pg_num"],
-        stats.get("objects", 0), stats.get("stored", 0), stats.get("max_avail", 0),
-    )  # fmt: skip
+        pool["pool_name"],
+        pool["pool_id"],
+        replication,
+        pool["size"],
+        pool["min_size"],
+        pool["pg_num"],
+        stats.get("objects", 0),
+        stats.get("stored", 0),
+        stats.get("max_avail", 0),
+    )
 
 
 def file_systems_of(dump: Any, pool_names: dict[int, str]) -> tuple[CephFs, ...]:

@@ -85,8 +85,12 @@ def single_points(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
     active = [daemon for daemon in daemons if daemon.is_active]
     if active and not any(daemon.state in STANDBY_STATES for daemon in daemons):
         names = ", ".join(f"mds.{daemon.name}" for daemon in active)
-        yield Finding("MDS_NO_STANDBY", Severity.WARN, f"no standby MDS: {names} is a single point of failure",
-                      ("when it fails, all mounts hang until somebody starts an MDS",))  # fmt: skip
+        yield Finding(
+            "MDS_NO_STANDBY",
+            Severity.WARN,
+            f"no standby MDS: {names} is a single point of failure",
+            ("when it fails, all mounts hang until somebody starts an MDS",),
+        )
 
 
 def all_daemons(dump: Any) -> Iterator[MdsDaemon]:

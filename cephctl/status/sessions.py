@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +50,17 @@ class MdsSession(Record):
     )
 
 
-def read_sessions(nodes: Iterable[Node], cluster: Cluster) -> Generator[MdsSession]:
-    """The sessions of every active rank, as its MDS has them."""
-    by_address = {node.address: node.name for node in nodes}
+def read_sessions(inventory: Sequence[Node], names: Sequence[str], cluster: Cluster) -> Generator[MdsSession]:
+    """The sessions of every active rank, as its MDS has them; with names, only those of these nodes."""
+    by_address = {node.address: node.name for node in inventory}
     active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.state == "up:active"]
     if not active:
         raise Unreachable("no MDS is active, so nobody knows the sessions", "see 'cephctl mds status'")
     for daemon in active:
         for session in cluster.mds_command(daemon.name or "", "session ls"):
-            yield session_of(daemon.name or "", session, by_address)
+            found = session_of(daemon.name or "", session, by_address)
+            if not names or found.node in names:
+                yield found
 
 
 def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
@@ -90,7 +92,8 @@ def known_hostname(nodes: Mapping[str, str], hostname: str | None) -> str | None
 
 
 def short_version(text: str | None) -> str | None:
-    """
+    """The number in what `ceph version` says.
+
     >>> short_version("ceph version 16.2.15 (618f44) pacific (stable)")
     '16.2.15'
     """

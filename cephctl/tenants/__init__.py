@@ -1,0 +1,1 @@
+"""Tenants: directories with quotas."""

@@ -46,7 +46,10 @@ def check_name(name: str) -> str:
     """
     if problem := name_problem(name):
         shown = name.encode("unicode_escape", "backslashreplace").decode()
-        raise UsageError(f"'{shown[:80]}' is no tenant name: {problem}", "a tenant is one directory in the tenants' root; see 'cephctl tenant list'")  # fmt: skip
+        raise UsageError(
+            f"'{shown[:80]}' is no tenant name: {problem}",
+            "a tenant is one directory in the tenants' root; see 'cephctl tenant list'",
+        )
     return name
 
 
@@ -93,7 +96,9 @@ class Tenants:
         except NotFound:
             raise self.unknown(name) from None
         if entry.is_symlink:
-            raise UsageError(f"{self.path(name)} is a symbolic link, not a tenant's directory", "name the directory that it points to")  # fmt: skip
+            raise UsageError(
+                f"{self.path(name)} is a symbolic link, not a tenant's directory", "name the directory that it points to"
+            )
         if not entry.is_directory:
             raise UsageError(f"{self.path(name)} is a file, not a tenant's directory", "see 'cephctl tenant list'")
         return entry
@@ -116,7 +121,7 @@ class Tenants:
         return NotFound(f"no tenant {name} under {self.root}", hint)
 
     def no_root(self) -> NotFound:
-        return NotFound(f"no directory {self.root} in file system {self.fs.name}", "set 'root' in [tenants] of cephctl.toml")  # fmt: skip
+        return NotFound(f"no directory {self.root} in file system {self.fs.name}", "set 'root' in [tenants] of cephctl.toml")
 
 
 def with_tenants(root: str, question: Callable[[Tenants], Iterator[Any]], cluster: Cluster) -> Generator[Any, None, None]:

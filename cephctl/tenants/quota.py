@@ -143,30 +143,38 @@ def effective_limit(above: dict[str, int], path: str, own: int | None) -> tuple[
     return (limits[place], place) if place is not None else (None, None)
 
 
-def plan_change(quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str) -> QuotaChange:  # fmt: skip
+def plan_change(quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str) -> QuotaChange:
     """What setting these limits would change; None leaves a limit as it is, 0 removes it."""
     after_bytes = quota.max_bytes if max_bytes is None else max_bytes or None
     after_files = quota.max_files if max_files is None else max_files or None
     effective, place = effective_limit(above, path, after_bytes)
     return QuotaChange(
-        quota.name, quota.max_bytes, after_bytes, quota.max_files, after_files, quota.rbytes, quota.rentries,
-        percent(quota.rbytes, effective or 0), effective, place,
+        quota.name,
+        quota.max_bytes,
+        after_bytes,
+        quota.max_files,
+        after_files,
+        quota.rbytes,
+        quota.rentries,
+        percent(quota.rbytes, effective or 0),
+        effective,
+        place,
         changed=(after_bytes, after_files) != (quota.max_bytes, quota.max_files),
-    )  # fmt: skip
+    )
 
 
 def below_usage(change: QuotaChange) -> str | None:
     """Why a new limit would stop the tenant's writes at once, if it would."""
-    if change.after_max_bytes and change.after_max_bytes < change.rbytes and change.after_max_bytes != change.before_max_bytes:  # fmt: skip
+    if change.after_max_bytes and change.after_max_bytes < change.rbytes and change.after_max_bytes != change.before_max_bytes:
         return f"{change.name} uses {format_size(change.rbytes)}, more than {format_size(change.after_max_bytes)}"
-    if change.after_max_files and change.after_max_files < change.rentries and change.after_max_files != change.before_max_files:  # fmt: skip
+    if change.after_max_files and change.after_max_files < change.rentries and change.after_max_files != change.before_max_files:
         return f"{change.name} has {change.rentries} files and directories, more than {change.after_max_files}"
     return None
 
 
 def set_quotas(
     tenants: Tenants, names: tuple[str, ...], *, max_bytes: int | None, max_files: int | None, force: bool, dry_run: bool
-) -> Iterator[QuotaChange]:  # fmt: skip
+) -> Iterator[QuotaChange]:
     """Set limits of these tenants or all: first everything is checked, then everything is changed.
 
     None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change. Raises before anything
@@ -189,7 +197,9 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
     problems = [problem for change in changes if (problem := below_usage(change))]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise Refused(f"{problems[0]}{more}; nothing was changed", "writes would fail with EDQUOT at once; --force sets it all the same")  # fmt: skip
+        raise Refused(
+            f"{problems[0]}{more}; nothing was changed", "writes would fail with EDQUOT at once; --force sets it all the same"
+        )
 
 
 def carry_out(tenants: Tenants, path: str, change: QuotaChange) -> QuotaChange:

@@ -134,9 +134,15 @@ def select(usages: list[Usage], selection: Selection, keep_order: bool = False) 
 def usage_of(entry: Entry, values: dict[str, str | None]) -> Usage:
     limits = parse_limits(values[QUOTA])
     return Usage(
-        entry.name, entry.size, int(values[RFILES] or 0), int(values[RSUBDIRS] or 0), limits.max_bytes, limits.max_files,
-        percent(entry.size, limits.max_bytes or 0), parse_rctime(values[RCTIME]),
-    )  # fmt: skip
+        entry.name,
+        entry.size,
+        int(values[RFILES] or 0),
+        int(values[RSUBDIRS] or 0),
+        limits.max_bytes,
+        limits.max_files,
+        percent(entry.size, limits.max_bytes or 0),
+        parse_rctime(values[RCTIME]),
+    )
 
 
 def parse_rctime(value: str | None) -> datetime | None:
@@ -157,6 +163,20 @@ def detail(tenants: Tenants, name: str) -> Iterator[TenantDetail]:
     usage = usage_of(entry, values)
     effective, place = effective_limit(ancestors_limits(tenants), path, usage.max_bytes)
     yield TenantDetail(
-        name, path, tenants.fs.name, entry.uid, entry.gid, entry.mode & 0o7777, usage.rbytes, usage.rfiles, usage.rsubdirs,
-        int(values[RENTRIES] or 0), usage.max_bytes, usage.max_files, percent(usage.rbytes, effective or 0), effective, place, usage.rctime,
-    )  # fmt: skip
+        name,
+        path,
+        tenants.fs.name,
+        entry.uid,
+        entry.gid,
+        entry.mode & 0o7777,
+        usage.rbytes,
+        usage.rfiles,
+        usage.rsubdirs,
+        int(values[RENTRIES] or 0),
+        usage.max_bytes,
+        usage.max_files,
+        percent(usage.rbytes, effective or 0),
+        effective,
+        place,
+        usage.rctime,
+    )

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ PROGRAMS = {
     "ceph-authtool": "ceph-common",
     "monmaptool": "ceph-common",
 }
-ENTITIES: dict[str, dict[str, str]] = {
+ENTITIES: dict[str, Mapping[str, str]] = {
     "mon.": {"mon": "allow *"},
     "client.admin": {"mon": "allow *", "mgr": "allow *", "osd": "allow *", "mds": "allow *"},
     "mgr.x": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},

@@ -12,9 +12,7 @@ from tests.lab.places import HERE, IMAGES, SSH_KEY, recipe
 from tests.lab.shell import LabError, run
 
 FILES = HERE / "image"
-NODE_PACKAGES = (
-    "systemd systemd-sysv openssh-server ceph-common iproute2 kmod procps udev dbus attr python3 sudo nginx-light"
-)
+NODE_PACKAGES = "systemd systemd-sysv openssh-server ceph-common iproute2 kmod procps udev dbus attr python3 sudo nginx-light"
 CEPH_PACKAGES = "ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common"
 DISK_MIB = 1400
 # The stock kernel has 400 MB of modules; these are the ones a web node can use.

@@ -1,0 +1,122 @@
+"""cephctl config"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import click
+
+from cephctl.cli.app import App
+from cephctl.cli.options import Noun
+from cephctl.cli.verdict import status_of_findings
+from cephctl.config import SYSTEM_PATH, template, user_path
+from cephctl.errors import CephctlError, Refused, UsageError
+from cephctl.model import Column, Finding, Outcome, Record, Severity, Table
+
+
+@dataclass(frozen=True)
+class SettingValue(Record):
+    """A setting as it holds now, and where it came from: a file, an environment variable, the command line, the default."""
+
+    setting: str
+    value: Any
+    source: str
+
+    columns = (Column("setting", "SETTING"), Column("value", "VALUE"), Column("source", "SOURCE"))
+
+
+@click.group("config", cls=Noun)
+def group() -> None:
+    """Cephctl's own configuration."""
+
+
+@group.command(changes=True)
+@click.pass_obj
+def init(app: App) -> str | None:
+    """Write a configuration with every setting explained, and print the command that creates the operator's entity.
+
+    Root's goes to /etc/cephctl/cephctl.toml, anybody else's to ~/.config/cephctl/cephctl.toml; --config names another
+    place. A file that is there is never overwritten. --dry-run prints the file instead.
+    """
+    if app.dry_run:
+        return template()
+    path = app.flags.get("config") or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
+    write_new(path, template())
+    app.say(f"wrote {path}")
+    return create_entity(app)
+
+
+def create_entity(app: App) -> str:
+    from cephctl.ceph.login import create_command
+
+    entity = app.flags.get("entity") or "client.cephctl"
+    file = f"/etc/ceph/ceph.{entity}.keyring"
+    return f"# once, on a node with client.admin; then copy {file} here, owned by the operator, mode 0600\n{create_command(entity)} -o {file}\n"
+
+
+def write_new(path: str, text: str) -> None:
+    """Create a file that is not there yet."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Refused(f"{path} is there already; nothing was changed", "edit it, or see 'cephctl config show'") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+@group.command()
+@click.pass_obj
+def show(app: App) -> Table:
+    """Show every setting, its value and where it comes from; then the web nodes of the inventory."""
+    config = app.config
+    rows = [SettingValue(key, value.value, value.source) for key, value in config.values.items()]
+    for node in config.nodes:
+        rows += [SettingValue(f"nodes.{node.name}.{key}", getattr(node, key), str(config.path)) for key in ("address", "shard")]
+    return Table(SettingValue, tuple(rows))
+
+
+@group.command()
+@click.pass_obj
+def check(app: App) -> Outcome:
+    """Try everything that the configuration promises: files, login, caps, file system, tenants' root.
+
+    Each problem is one finding with the next step; with any, the exit status is 3.
+    """
+    found = tuple(problems(app))
+    if not found:
+        app.say(f"{app.config['ceph.name']} can do all that cephctl needs")
+    return Outcome(Table(Finding, found), status_of_findings(found, "err"))
+
+
+def problems(app: App) -> Iterator[Finding]:
+    """Each thing that does not work. What cannot be tried because of another problem is left out."""
+    from cephctl.status.cluster import read_status
+    from cephctl.status.sessions import read_sessions
+    from cephctl.tenants.layout import list_tenants
+
+    if not app.config.nodes:
+        yield Finding(
+            "CONFIG_NO_NODES",
+            Severity.WARN,
+            "there are no web nodes in the inventory",
+            ("add [nodes.NAME] with address and shard to cephctl.toml",),
+        )
+
+    trials: dict[str, Callable[[], Iterator[Any]]] = {
+        "CONFIG_CLUSTER": lambda: app.ask(read_status),
+        "CONFIG_MDS": lambda: app.ask(partial(read_sessions, app.config.nodes, ())),
+        "CONFIG_TENANTS": lambda: app.ask_tenants(list_tenants),
+    }
+    for code, trial in trials.items():
+        try:
+            deque(trial(), maxlen=0)
+        except CephctlError as error:
+            yield Finding(code, Severity.ERR, error.message, (error.hint,) if error.hint else ())
+            return
