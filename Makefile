@@ -53,7 +53,7 @@ bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench
 
 generated: $(VENV)/ready
-	$(VENV)/bin/python -m tests.generate
+	$(VENV)/bin/python man/generate.py
 
 packages:
 	@$(call apt,$(RUNTIME) $(DEV))

@@ -22,7 +22,6 @@ class Kind(StrEnum):
     PERCENT = "percent"
     AGO = "ago"
     DURATION = "duration"
-    MODE = "mode"
     STATE = "state"
     SEVERITY = "severity"
 

@@ -197,7 +197,6 @@ WRITERS: dict[Kind, Callable[[Any], str]] = {
     Kind.LIMIT: format_size,
     Kind.PERCENT: "{:g}%".format,
     Kind.DURATION: format_duration,
-    Kind.MODE: "{:04o}".format,
     Kind.SEVERITY: lambda severity: str(severity.name),
 }
 

@@ -37,6 +37,10 @@ class Entry:
     size: int
 
     @property
+    def permissions(self) -> str:
+        return f"{stat.S_IMODE(self.mode):04o}"
+
+    @property
     def is_directory(self) -> bool:
         return stat.S_ISDIR(self.mode)
 

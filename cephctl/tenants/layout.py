@@ -24,14 +24,14 @@ class Tenant(Record):
     rbytes: int
     uid: int
     gid: int
-    mode: int
+    mode: str
 
     columns = (
         Column("name", "NAME"),
         Column("rbytes", "USED", Kind.SIZE),
         Column("uid", "UID", Kind.COUNT),
         Column("gid", "GID", Kind.COUNT),
-        Column("mode", "MODE", Kind.MODE),
+        Column("mode", "MODE"),
     )
 
 
@@ -136,4 +136,4 @@ def tenant_names(tenants: Tenants) -> Iterator[str]:
 
 def list_tenants(tenants: Tenants) -> Iterator[Tenant]:
     for entry in sorted(tenants.all(), key=lambda entry: entry.name):
-        yield Tenant(entry.name, entry.size, entry.uid, entry.gid, entry.mode & 0o7777)
+        yield Tenant(entry.name, entry.size, entry.uid, entry.gid, entry.permissions)

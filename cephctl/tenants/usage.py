@@ -55,7 +55,7 @@ class TenantDetail(Record):
     file_system: str
     uid: int
     gid: int
-    mode: int
+    mode: str
     rbytes: int
     rfiles: int
     rsubdirs: int
@@ -73,7 +73,7 @@ class TenantDetail(Record):
         Column("file_system", "file system"),
         Column("uid", "uid", Kind.COUNT),
         Column("gid", "gid", Kind.COUNT),
-        Column("mode", "mode", Kind.MODE),
+        Column("mode", "mode"),
         Column("rbytes", "used", Kind.SIZE),
         Column("max_bytes", "limit", Kind.LIMIT),
         Column("percent", "percent used", Kind.PERCENT),
@@ -168,7 +168,7 @@ def detail(tenants: Tenants, name: str) -> Iterator[TenantDetail]:
         tenants.fs.name,
         entry.uid,
         entry.gid,
-        entry.mode & 0o7777,
+        entry.permissions,
         usage.rbytes,
         usage.rfiles,
         usage.rsubdirs,

@@ -75,12 +75,16 @@ mon host = [v2:{address}:{v2},v1:{address}:{v1}]
 
 @dataclass
 class Cluster:
-    """One cluster in one folder; `enter` is the command that leads to where its daemons run."""
+    """One cluster in one folder.
+
+    `enter` is the command that leads to the network it lives in; `root` a Debian root with another release's Ceph.
+    """
 
     home: Path
     address: str = "127.0.0.1"
     ports: tuple[int, int] = (3300, 6789)
     enter: list[str] = field(default_factory=list)
+    root: Path | None = None
     objectstore: str = "memstore"
 
     @property
@@ -103,10 +107,14 @@ class Cluster:
 
     def up(self) -> None:
         """Make a new cluster and start it; ready when its file system is."""
-        if not self.enter or self.enter[-2:-1] != ["chroot"]:
+        if self.root is None:
             need(PROGRAMS)
         self.down()
         shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        for path, inside in self.mounts():
+            inside.mkdir(parents=True, exist_ok=True)
+            run("mount", "--bind", path, inside)
         for folder in ("run", "log", "crash", "operator", "mon.a", "mgr.x", "osd.0", "mds.a", "mds.b"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         self.write_conf()
@@ -163,6 +171,15 @@ class Cluster:
         for daemon in reversed(DAEMONS):
             # With its OSD gone an MDS would wait for it: nothing here is kept, so no daemon is asked twice.
             stop_pid(self.pid(daemon), seconds=2)
+        for _, inside in reversed(self.mounts()):
+            if os.path.ismount(inside):
+                run("umount", "-l", inside)
+
+    def mounts(self) -> list[tuple[Path, Path]]:
+        """What a cluster in a root of its own must see of this machine: here → there."""
+        if self.root is None:
+            return []
+        return [(path, self.root / path.relative_to("/")) for path in (Path("/dev"), Path("/proc"), self.home)]
 
     # Its daemons
 
@@ -207,7 +224,8 @@ class Cluster:
         return f"mds.{rank['name']}"
 
     def run(self, *command: str | Path, stdin: str | None = None, timeout: float = 120) -> str:
-        return run(*self.enter, *command, stdin=stdin, timeout=timeout)
+        root = ["chroot", str(self.root)] if self.root else []
+        return run(*self.enter, *root, *command, stdin=stdin, timeout=timeout)
 
 
 def free_ports(count: int) -> list[int]:

@@ -12,9 +12,10 @@ from tests.lab import image, network, site
 from tests.lab.ceph import DAEMONS, Cluster
 from tests.lab.machine import Machine
 from tests.lab.places import CLUSTER, INSIDE, NAMESPACE, NODES, RUN, STORAGE
-from tests.lab.shell import LabError, need, run, wait_until
+from tests.lab.shell import LabError, need, wait_until
 
 RELEASES = ("bookworm", "trixie")
+HOST_RELEASE = "bookworm"
 PROGRAMS = {
     "ip": "iproute2",
     "debootstrap": "debootstrap",
@@ -53,7 +54,6 @@ def up(release: str) -> None:
 def start_cluster(cluster: Cluster, release: str) -> None:
     SAY(f"starting a Ceph cluster ({release})")
     (RUN / "release").unlink(missing_ok=True)
-    bind_home(cluster)
     cluster.up()
     site.make_tenants(cluster, INSIDE)
     site.write_config(cluster)
@@ -105,10 +105,8 @@ def each(action: Callable[[Machine], None], nodes: Iterable[Machine]) -> None:
 
 
 def cluster_of(release: str) -> Cluster:
-    enter = list(INSIDE)
-    if release != "bookworm":
-        enter += ["chroot", str(image.ceph_root(release))]
-    return Cluster(CLUSTER, STORAGE, enter=enter, objectstore="bluestore")
+    root = None if release == HOST_RELEASE else image.ceph_root(release)
+    return Cluster(CLUSTER, STORAGE, enter=INSIDE, root=root, objectstore="bluestore")
 
 
 def current() -> Cluster:
@@ -124,19 +122,6 @@ def running_release() -> str | None:
     return file.read_text() if file.exists() and network.is_up() else None
 
 
-def bind_home(cluster: Cluster) -> None:
-    """Let a cluster in a chroot see its own folder, and the kernel's."""
-    if "chroot" not in cluster.enter:
-        return
-    root = Path(cluster.enter[-1])
-    cluster.home.mkdir(parents=True, exist_ok=True)
-    for path in (Path("/dev"), Path("/proc"), cluster.home):
-        inside = root / path.relative_to("/")
-        inside.mkdir(parents=True, exist_ok=True)
-        if not os.path.ismount(inside):
-            run("mount", "--bind", path, inside)
-
-
 def down() -> None:
     """Stop everything, nodes first: a client that outlives its cluster would only hang."""
     release = running_release()
@@ -145,13 +130,7 @@ def down() -> None:
             Machine(name, image.NodeImage("", Path(), Path(), Path())).stop()
         site.stop_haproxy()
     if release:
-        cluster = cluster_of(release)
-        cluster.down()
-        if "chroot" in cluster.enter:
-            for path in (cluster.home, Path("/proc"), Path("/dev")):
-                inside = Path(cluster.enter[-1]) / path.relative_to("/")
-                if os.path.ismount(inside):
-                    run("umount", "-l", inside)
+        cluster_of(release).down()
     network.down()
     shutil.rmtree(RUN, ignore_errors=True)
 

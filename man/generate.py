@@ -1,0 +1,106 @@
+"""Write the man page and the completion scripts from the commands themselves: man/generate.py [TARGET-FOLDER]."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from cephctl.cli import root
+from cephctl.cli.completion import script
+
+HERE = Path(__file__).resolve().parent
+SHELL_FILES = {"bash": "cephctl.bash", "zsh": "_cephctl", "fish": "cephctl.fish"}
+
+
+def main(target: Path) -> None:
+    """Write everything that is generated below a folder."""
+    for name, text in generated().items():
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+
+def generated() -> dict[str, str]:
+    """File name → content."""
+    files = {f"completions/{name}": script(shell) for shell, name in SHELL_FILES.items()}
+    return files | {"man/cephctl.8": man_page()}
+
+
+def man_page() -> str:
+    lines = ['.TH CEPHCTL 8 "" "cephctl" "System Administration"', ".SH NAME"]
+    lines.append("cephctl \\- operate CephFS for a web-hosting platform")
+    lines += [".SH SYNOPSIS", ".B cephctl", "[\\fIOPTION\\fR]... \\fINOUN VERB\\fR [\\fIARGUMENT\\fR]..."]
+    lines += [".SH DESCRIPTION", *paragraphs(root.help or "")]
+    lines += [".SH COMMANDS"]
+    context = click.Context(root, info_name="cephctl")
+    for path, command in verbs(root, context):
+        lines += command_section(path, command)
+    lines += [".SH OPTIONS", "They may stand before the noun or after the verb.", *options(root)]
+    lines.append((HERE / "cephctl.inc").read_text().rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def verbs(group: click.Group, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with its full name."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        below = click.Context(command, info_name=name, parent=context)
+        if isinstance(command, click.Group):
+            yield from verbs(command, below)
+        else:
+            yield below.command_path, command
+
+
+def command_section(path: str, command: click.Command) -> Iterator[str]:
+    arguments = " ".join(metavar(p) for p in command.params if isinstance(p, click.Argument))
+    yield f".SS {escape(f'{path} {arguments}'.strip())}"
+    yield from paragraphs(command.help or "")
+    yield from options(command)
+
+
+def metavar(argument: click.Argument) -> str:
+    return argument.metavar or (argument.name or "").upper()
+
+
+def options(command: click.Command) -> Iterator[str]:
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and not parameter.hidden and parameter.help:
+            value = "" if parameter.is_flag else f" \\fI{escape(value_name(parameter))}\\fR"
+            yield ".TP"
+            yield f"\\fB{escape(', '.join(parameter.opts))}\\fR{value}"
+            yield escape(parameter.help)
+
+
+def value_name(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    return "|".join(option.type.choices) if isinstance(option.type, click.Choice) else option.type.name.upper()
+
+
+def paragraphs(text: str) -> Iterator[str]:
+    """Help text as roff; a block after \\b keeps its lines."""
+    for block in re.split(r"\n\s*\n", inspect_clean(text)):
+        if block.startswith("\b"):
+            yield from (".PP", ".nf", *(escape(line) for line in block.splitlines()[1:]), ".fi")
+        else:
+            yield from (".PP", escape(" ".join(block.split())))
+
+
+def inspect_clean(text: str) -> str:
+    from inspect import cleandoc
+
+    return cleandoc(text)
+
+
+def escape(text: str) -> str:
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return re.sub(r"^([.'])", r"\\&\1", text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent)
