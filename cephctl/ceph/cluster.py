@@ -81,8 +81,11 @@ class Cluster:
     def refused(self) -> CephctlError:
         entity = self.target.entity
         return Unreachable(
-            f"the monitors refused {entity}: the key in {self._keyring} is not the cluster's key for it, or the cluster does not know {entity}",
-            f"on a node with client.admin: {create_command(entity)} -o {self._keyring}",
+            f"the monitors refused {entity}: its key in {self._keyring} is not the cluster's, or the cluster does not know it, "
+            f"or it lacks mon '{OPERATOR_CAPS['mon']}'",
+            f"on a node with client.admin: ceph auth get {entity}\n"
+            f"if it is not there, or its key differs: {create_command(entity)} -o {self._keyring}\n"
+            f"if its caps differ: {caps_command('caps', entity, OPERATOR_CAPS)}",
         )
 
     @property

@@ -197,7 +197,7 @@ def mount(cluster: Cluster) -> FileSystem:
     systems = {each["mdsmap"]["fs_name"]: each["mdsmap"] for each in dump["filesystems"]}
     name = choose(systems, cluster.target.filesystem)
     mdsmap = systems[name]
-    daemons = {info["rank"]: info for info in mdsmap["info"].values()}
+    daemons = {info["rank"]: info for info in mdsmap["info"].values() if info["state"] != "up:standby-replay"}
     for rank in mdsmap["in"]:
         info = daemons.get(rank)
         if info is None:

@@ -99,7 +99,9 @@ class Worker:
     def start(self, job: Job, limits: Limits, debug: bool = False) -> None:
         """Send the worker its job. It travels pickled: functions of modules, and partials of them."""
         self._limits = limits
-        _send(self._jobs, (job, limits.timeout, debug))
+        # A worker that is dead already is found out by whoever waits for its results.
+        with contextlib.suppress(BrokenPipeError):
+            _send(self._jobs, (job, limits.timeout, debug))
 
     def results(self) -> Iterator[Any]:
         """What the job yields, as it comes.

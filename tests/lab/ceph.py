@@ -77,7 +77,8 @@ mon host = [v2:{address}:{v2},v1:{address}:{v1}]
 class Cluster:
     """One cluster in one folder.
 
-    `enter` is the command that leads to the network it lives in; `root` a Debian root with another release's Ceph.
+    `enter` is the command that leads to the network it lives in; `root` a Debian root with another release's Ceph;
+    `settings` are further lines for [global] of its ceph.conf.
     """
 
     home: Path
@@ -86,6 +87,7 @@ class Cluster:
     enter: list[str] = field(default_factory=list)
     root: Path | None = None
     objectstore: str = "memstore"
+    settings: str = ""
 
     @property
     def conf(self) -> Path:
@@ -136,7 +138,7 @@ class Cluster:
             "home": self.home,
             "objectstore": self.objectstore,
         }
-        self.conf.write_text(CONF.format(**values))
+        self.conf.write_text(CONF.format(**values) + self.settings)
         self.operator_conf.write_text(OPERATOR_CONF.format(**values))
 
     def make_keyrings(self) -> None:

@@ -1,0 +1,69 @@
+"""A real Ceph cluster per release on loopback, and cephctl set up for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.storage import Storage
+from tests.command import Cephctl
+from tests.lab.ceph import Cluster, free_ports
+from tests.lab.image import ceph_root
+from tests.lab.platform import HOST_RELEASE, RELEASES
+
+# Killed clients would hold up an MDS's restart for 45 s.
+SETTINGS = "mds reconnect timeout = 3\n"
+TENANTS = ("acme", "blog", "shop")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster, its files as client.admin sees them, and the operator's cephctl."""
+
+    cluster: Cluster
+    storage: Storage
+    cephctl: Cephctl
+    config: Path
+
+
+@pytest.fixture(scope="session", params=RELEASES)
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if os.geteuid():
+        pytest.fail("the cluster's tests need root: a newer Ceph runs in a chroot")
+    root = None if request.param == HOST_RELEASE else ceph_root(request.param)
+    v2, v1 = free_ports(2)
+    made = Cluster(tmp_path_factory.mktemp(request.param), ports=(v2, v1), root=root, settings=SETTINGS)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+        shutil.rmtree(made.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def storage(cluster: Cluster) -> Iterator[Storage]:
+    with Storage.of(cluster) as mounted:
+        yield mounted
+
+
+@pytest.fixture
+def site(cluster: Cluster, storage: Storage, tmp_path: Path) -> Site:
+    """Three fresh tenants without quotas, and a configuration that knows one node."""
+    storage.make_tenants(TENANTS)
+    config = tmp_path / "cephctl.toml"
+    config.write_text(
+        f'[ceph]\nconf = "{cluster.operator_conf}"\nkeyring = "{cluster.keyring("client.cephctl")}"\ntimeout = 5\n'
+        '[nodes.here]\naddress = "127.0.0.1"\nshard = "web-1"\n'
+    )
+    return Site(cluster, storage, Cephctl({"CEPHCTL_CONFIG": str(config)}), config)
+
+
+@pytest.fixture
+def cephctl(site: Site) -> Cephctl:
+    return site.cephctl
