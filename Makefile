@@ -11,7 +11,7 @@ DEV = python3-venv
 CEPH = ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common
 LAB = $(CEPH) iproute2 kmod debootstrap qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs openssh-client haproxy curl bash zsh fish
 
-apt = dpkg -s $(1) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1); }
+apt = dpkg -s $(1) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(1) >/dev/null; }
 
 .PHONY: help demo test check lint types format unit bench generated install clean packages lab-packages lab-clean lab-up lab-down lab-shell
 

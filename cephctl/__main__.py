@@ -20,7 +20,7 @@ def main() -> None:
 
     status = run(sys.argv[1:])
     sys.stderr.flush()
-    # Everything is written and every child ended: the interpreter's own end would only take time.
+    # Everything is written, or cannot be: the interpreter's own end would only take time, or fail at it again.
     os._exit(status)
 
 

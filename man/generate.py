@@ -83,7 +83,7 @@ def value_name(option: click.Option) -> str:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    """Help text as roff; a block after \\b keeps its lines."""
+    r"""Help text as roff; a block after \\b keeps its lines."""
     for block in re.split(r"\n\s*\n", inspect_clean(text)):
         if block.startswith("\b"):
             yield from (".PP", ".nf", *(escape(line) for line in block.splitlines()[1:]), ".fi")

@@ -69,9 +69,10 @@ class FileSystem:
         mount = cephfs.LibCephFS(rados_inst=self._cluster.handle)
         with self.translated(f"mount file system {self.name}"):
             mount.mount(filesystem_name=self.name.encode())
-        self._cluster.report(Mounted(mount.get_instance_id(), self._daemons))
         self._mount = mount
         try:
+            # Inside: should the parent be gone, this is where the worker notices.
+            self._cluster.report(Mounted(mount.get_instance_id(), self._daemons))
             yield self
         finally:
             # Unmounting within milliseconds of the last reply costs a whole second (10 of 20; none of 40 with this pause).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -128,7 +127,9 @@ def run(arguments: Sequence[str]) -> int:
         app.say("interrupted")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has seen enough; nothing may be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read us has seen enough.
         return ExitStatus.OK
+    except OSError as error:
+        app.complain(CephctlError(f"cannot write the answer: {error.strerror}"))
+        return ExitStatus.ERROR
     return status if isinstance(status, int) else ExitStatus.OK

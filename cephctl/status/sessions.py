@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cephctl.ceph.cluster import Cluster
@@ -53,12 +53,14 @@ class MdsSession(Record):
 def read_sessions(inventory: Sequence[Node], names: Sequence[str], cluster: Cluster) -> Generator[MdsSession]:
     """The sessions of every active rank, as its MDS has them; with names, only those of these nodes."""
     by_address = {node.address: node.name for node in inventory}
+    mgr_clients = {address: mgr for mgr, address in clients_of_mgr(cluster.command("mgr dump"))}
     active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.state == "up:active"]
     if not active:
         raise Unreachable("no MDS is active, so nobody knows the sessions", "see 'cephctl mds status'")
     for daemon in active:
         for session in cluster.mds_command(daemon.name or "", "session ls"):
             found = session_of(daemon.name or "", session, by_address)
+            found = replace(found, entity=mgr_clients.get(found.address, found.entity))
             if not names or found.node in names:
                 yield found
 
@@ -84,6 +86,13 @@ def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
         requests=session["requests_in_flight"],
         uptime_seconds=round(session["uptime"], 1),
     )
+
+
+def clients_of_mgr(dump: Any) -> Iterator[tuple[str, str]]:
+    """The mgr's own mounts, which call themselves client.NAME: pairs of mgr and client address."""
+    for client in dump.get("active_clients", ()):
+        for each in client.get("addrvec", ()):
+            yield f"mgr.{dump['active_name']}", f"{each['addr']}/{each['nonce']}"
 
 
 def known_hostname(nodes: Mapping[str, str], hostname: str | None) -> str | None:

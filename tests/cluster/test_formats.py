@@ -51,11 +51,21 @@ def test_fields(cephctl: Cephctl, command: tuple[str, ...]) -> None:
 
 def test_nested_fields(cephctl: Cephctl) -> None:
     mds = cephctl("mds", "status", "-f", "json").json
-    assert list(mds["daemons"][0]) == "file_system rank name state clients address laggy".split()
+    assert list(mds["daemons"][0]) == ["file_system", "rank", "name", "state", "clients", "address", "laggy"]
     cluster = cephctl("cluster", "status", "-f", "json").json
-    assert list(cluster["pools"][0]) == "name id replication size min_size pg_num objects stored_bytes available_bytes".split()
-    assert list(cluster["file_systems"][0]) == "name metadata_pool data_pools ranks active standbys".split()
-    assert list(cluster["findings"][0]) == "code severity summary detail".split()
+    assert list(cluster["pools"][0]) == [
+        "name",
+        "id",
+        "replication",
+        "size",
+        "min_size",
+        "pg_num",
+        "objects",
+        "stored_bytes",
+        "available_bytes",
+    ]
+    assert list(cluster["file_systems"][0]) == ["name", "metadata_pool", "data_pools", "ranks", "active", "standbys"]
+    assert list(cluster["findings"][0]) == ["code", "severity", "summary", "detail"]
 
 
 @pytest.mark.parametrize("command", commands.READS, ids=commands.name)

@@ -95,7 +95,6 @@ def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, l
         stdout=subprocess.DEVNULL,
         stderr=terminal,
         start_new_session=True,
-        preexec_fn=lambda: os.set_inheritable(terminal, True),
     )
     os.close(terminal)
     seen = b""

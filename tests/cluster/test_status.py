@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import signal
 
-
 from tests.cluster.conftest import Site
 from tests.lab.shell import wait_until
 

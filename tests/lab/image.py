@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.places import HERE, IMAGES, SSH_KEY, recipe
+from tests.lab.places import FIRST_UID, HERE, IMAGES, SSH_KEY, TENANTS, recipe
 from tests.lab.shell import LabError, run
 
 FILES = HERE / "image"
@@ -41,7 +41,7 @@ class NodeImage:
 def node_image() -> NodeImage:
     """The web nodes' image, built when its recipe changed."""
     make_ssh_key()
-    name = "node-" + recipe(Path(__file__), FILES, SSH_KEY.with_suffix(".pub"))
+    name = "node-" + recipe(Path(__file__), FILES, SSH_KEY.with_suffix(".pub"), " ".join(TENANTS))
     folder = IMAGES / name
     if not folder.exists():
         build_in(folder, build_node)
@@ -71,6 +71,7 @@ def build_in(folder: Path, build: Callable[[Path], None]) -> None:
         shutil.rmtree(left_over)
     work = folder.with_suffix(".part")
     work.mkdir(parents=True)
+    print(f"building {folder.name}; this takes some minutes, once", flush=True)
     build(work)
     work.rename(folder)
     forget(folder, f"{folder.name.partition('-')[0]}-*")
@@ -113,9 +114,11 @@ def build_node(work: Path) -> None:
 
 
 def configure_node(root: Path) -> None:
-    """What the seed's cloud-init does: the operator's login, the units, the mount point."""
+    """The operator's login, the tenants' users, the units, the mount point."""
     inside = ["chroot", str(root)]
     run(*inside, "useradd", "-m", "-s", "/bin/bash", "ubuntu")
+    for uid, tenant in enumerate(TENANTS, start=FIRST_UID):
+        run(*inside, "useradd", "-u", str(uid), "-s", "/usr/sbin/nologin", "-M", tenant)
     ssh = root / "home/ubuntu/.ssh"
     ssh.mkdir(mode=0o700)
     shutil.copy(SSH_KEY.with_suffix(".pub"), ssh / "authorized_keys")

@@ -16,6 +16,7 @@ NODES = {
     "web-1-node-2": "10.10.10.12",
 }
 TENANTS = ("acme", "blog", "shop")
+FIRST_UID = 2001
 MOUNTPOINT = "/var/www/storage"
 
 HERE = Path(__file__).resolve().parent

@@ -61,8 +61,6 @@ def start_cluster(cluster: Cluster, release: str) -> None:
 
 
 def machines() -> list[Machine]:
-    if not (RUN / "release").exists():
-        SAY("looking for the web nodes' image (the first build takes some minutes)")
     built = image.node_image()
     nodes = [Machine(name, built) for name in NODES]
     image.forget(nodes[0].overlay.parent, "node-*-booted-*")
