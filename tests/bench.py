@@ -49,7 +49,11 @@ def status(cluster: Cluster, ours: Sequence[str]) -> None:
 def reports(cluster: Cluster, ours: Sequence[str]) -> None:
     with Storage.of(cluster) as storage:
         storage.make_directories([f"/t{number:05}" for number in range(TENANTS)])
-    commands = [[*ours, "-q", "tenant", "usage"], [*ours, "-q", "tenant", "usage", "--sort", "used", "--top", "20"], [*ours, "tenant", "list"]]
+    commands = [
+        [*ours, "-q", "tenant", "usage"],
+        [*ours, "-q", "tenant", "usage", "--sort", "used", "--top", "20"],
+        [*ours, "tenant", "list"],
+    ]
     for command, times in zip(commands, alternate(commands, rounds=5), strict=True):
         show(f"{' '.join(command[6:])} ({TENANTS} tenants)"[-60:], times)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.worker import Limits, Mounted, Report, Worker, worker
@@ -20,6 +21,7 @@ INQUEST_SECONDS = 1.2
 """How long a command may take beyond its deadline to name who is silent and to evict its own dead session."""
 INTERRUPT_SECONDS = 0.35
 BANNER_SECONDS = 0.4
+MOST_DAEMONS = 500
 
 
 def ask(target: Target, question: Question, debug: bool = False) -> Iterator[Any]:
@@ -30,6 +32,13 @@ def ask(target: Target, question: Question, debug: bool = False) -> Iterator[Any
     child = worker()
     child.start(partial(answer, target, question), Limits(target.timeout), debug)
     return answers(target, child)
+
+
+def ask_quickly(target: Target, question: Question, seconds: float) -> Iterator[Any]:
+    """The same for completion: over after these seconds, without asking why."""
+    child = worker()
+    child.start(partial(answer, target, question), Limits(seconds, total=seconds, grace=0.2))
+    return child.results()
 
 
 def answers(target: Target, child: Worker) -> Iterator[Any]:
@@ -109,16 +118,15 @@ def evidence(target: Target, session: Mounted | None, seconds: float, report: Re
         for address, problem in silent.items():
             yield "silent", f"{names[address]} at {address[0]}:{address[1]} {problem}"
         quiet = {names[address] for address in silent}
-        for daemon in session.daemons if session else ():
-            if daemon not in quiet:
+        if session:
+            for daemon in set(session.daemons) - quiet:
                 # One session, by id: without a filter 16.2 would evict every client.
-                identity = f"id={session.client_id}" if session else ""
-                cluster.mds_command(daemon.removeprefix("mds."), "client evict", filters=[identity])
+                cluster.mds_command(daemon.removeprefix("mds."), "client evict", filters=[f"id={session.client_id}"])
                 yield "evicted", daemon
 
 
 def daemon_addresses(cluster: Cluster) -> dict[tuple[str, int], str]:
-    """Every active MDS and every OSD that the monitors think is up, by address."""
+    """Every MDS of a file system and every OSD that the monitors think is up, by address; not more than can be asked."""
     names: dict[tuple[str, int], str] = {}
     for system in cluster.command("fs dump")["filesystems"]:
         for info in system["mdsmap"]["info"].values():
@@ -126,7 +134,7 @@ def daemon_addresses(cluster: Cluster) -> dict[tuple[str, int], str]:
     for osd in cluster.command("osd dump")["osds"]:
         if osd["up"]:
             names[first_address(osd["public_addrs"])] = f"osd.{osd['osd']}"
-    return names
+    return dict(islice(names.items(), MOST_DAEMONS))
 
 
 def first_address(addresses: dict[str, Any]) -> tuple[str, int]:

@@ -87,8 +87,10 @@ class App:
 
     def quickly(self, question: Callable[[Tenants], Iterator[Any]]) -> list[Any]:
         """An answer for completion, or an error, within a second."""
-        self.flags["timeout"] = COMPLETION_SECONDS
-        return list(self.ask_tenants(question))
+        from cephctl.ceph.ask import ask_quickly
+        from cephctl.tenants.layout import with_tenants
+
+        return list(ask_quickly(self.target, partial(with_tenants, self.config["tenants.root"], question), COMPLETION_SECONDS))
 
     # The terminal
 

@@ -62,7 +62,7 @@ def test_every_node_is_a_session_with_its_name(lab: Lab) -> None:
 def test_sites_are_served_through_haproxy_and_log_on_the_file_system(lab: Lab) -> None:
     platform_states = site.haproxy_states()
     assert set(platform_states.values()) == {"UP"}
-    page = lab.cephctl.enter + ("curl", "-s", "-H", "Host: site.acme.test", f"http://{STORAGE}/")
+    page = (*lab.cephctl.enter, "curl", "-s", "-H", "Host: site.acme.test", f"http://{STORAGE}/")
     assert subprocess.run(page, capture_output=True, text=True, timeout=30, check=True).stdout == "<h1>acme</h1>\n"
     assert "GET / HTTP" in on(lab, "web-1-node-2", "sudo cat /var/www/storage/acme/logs/access.log").stdout
     assert "busy" in on(lab, "web-1-node-2", "sudo umount /var/www/storage").stdout, "nginx holds its logs there"
