@@ -1,4 +1,4 @@
-"""The lab, brought up once; taken down again by whoever brought it up."""
+"""The lab, brought up once per release; left as it was found."""
 
 from __future__ import annotations
 
@@ -24,13 +24,21 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def platform_up() -> Iterator[Lab]:
-    was_up = platform.running_release() is not None
-    platform.up(platform.running_release() or platform.HOST_RELEASE)
-    nodes = {node.name: node for node in platform.machines()}
-    yield Lab(platform.current(), nodes, Cephctl({"CEPHCTL_CONFIG": str(CONFIG)}, enter=tuple(INSIDE)))
-    if not was_up:
+def found_up() -> Iterator[None]:
+    """Whoever had the lab up has it up again afterwards; else it is down."""
+    release = platform.running_release()
+    yield
+    if release:
+        platform.up(release)
+    else:
         platform.down()
+
+
+@pytest.fixture(scope="session", params=platform.RELEASES)
+def platform_up(request: pytest.FixtureRequest, found_up: None) -> Lab:
+    platform.up(request.param)
+    nodes = {node.name: node for node in platform.machines()}
+    return Lab(platform.current(), nodes, Cephctl({"CEPHCTL_CONFIG": str(CONFIG)}, enter=tuple(INSIDE)))
 
 
 @pytest.fixture

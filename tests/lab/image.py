@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.places import FIRST_UID, HERE, IMAGES, SSH_KEY, TENANTS, recipe
+from tests.lab.places import FIRST_UID, HERE, IMAGES, NODES, SSH_KEY, TENANTS, recipe
 from tests.lab.shell import LabError, run
 
 FILES = HERE / "image"
 NODE_PACKAGES = "systemd systemd-sysv openssh-server ceph-common iproute2 kmod procps udev dbus attr python3 sudo nginx-light"
 CEPH_PACKAGES = "ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common"
+PLATFORM_ON = "cp -r /usr/local/share/platform/. / && systemctl -q enable var-www-storage.mount nginx node-agent"
 DISK_MIB = 1400
 # The stock kernel has 400 MB of modules; these are the ones a web node can use.
 MODULES = (
@@ -36,16 +37,17 @@ class NodeImage:
     disk: Path
     kernel: Path
     initrd: Path
+    known_hosts: Path
 
 
 def node_image() -> NodeImage:
     """The web nodes' image, built when its recipe changed."""
     make_ssh_key()
-    name = "node-" + recipe(Path(__file__), FILES, SSH_KEY.with_suffix(".pub"), " ".join(TENANTS))
+    name = "node-" + recipe(Path(__file__), FILES, SSH_KEY.with_suffix(".pub"), " ".join((*TENANTS, *NODES, *NODES.values())))
     folder = IMAGES / name
     if not folder.exists():
         build_in(folder, build_node)
-    return NodeImage(name, folder / "disk.img", folder / "vmlinuz", folder / "initrd")
+    return NodeImage(name, folder / "disk.img", folder / "vmlinuz", folder / "initrd", folder / "known_hosts")
 
 
 def ceph_root(release: str) -> Path:
@@ -106,6 +108,7 @@ def build_node(work: Path) -> None:
     debootstrap("bookworm", root, NODE_PACKAGES.split())
     shutil.copytree(FILES / "rootfs", root, dirs_exist_ok=True)
     configure_node(root)
+    make_host_keys(root, work / "known_hosts")
     kernel = unpack_kernel(root)
     build_initrd(root / "lib/modules" / kernel, work / "initrd")
     shutil.copy(root / f"boot/vmlinuz-{kernel}", work / "vmlinuz")
@@ -126,16 +129,36 @@ def configure_node(root: Path) -> None:
     (root / "etc/sudoers.d/ubuntu").chmod(0o440)
     (root / "var/www/storage").mkdir(parents=True)
     (root / "etc/ceph").mkdir(exist_ok=True)
-    (root / "etc/nginx/sites-enabled").mkdir(exist_ok=True)
     for key in root.glob("etc/ssh/ssh_host_*"):
         key.unlink()
     (root / "etc/nginx/sites-enabled/default").unlink(missing_ok=True)
+    add_platform(root)
     run(*inside, "systemctl", "enable", "node-setup.service")
-    # These two wait for the mount, which comes with the platform's configuration.
     run(*inside, "systemctl", "disable", "nginx.service")
     run(*inside, "systemctl", "mask", *MASKED.split())
     shutil.rmtree(root / "var/cache/apt", ignore_errors=True)
     shutil.rmtree(root / "var/lib/apt/lists", ignore_errors=True)
+
+
+def add_platform(root: Path) -> None:
+    """What the platform adds to a booted machine, laid out where `PLATFORM_ON` finds it: the first boot must not mount."""
+    platform = root / "usr/local/share/platform"
+    shutil.copytree(FILES / "platform", platform)
+    sites = platform / "etc/nginx/sites-enabled"
+    sites.mkdir(parents=True)
+    for tenant in TENANTS:
+        (sites / f"{tenant}.conf").write_text((FILES / "tenant.conf").read_text().replace("TENANT", tenant))
+
+
+def make_host_keys(root: Path, known_hosts: Path) -> None:
+    """A host key for each node that this image will be; who knows them trusts nothing else."""
+    keys = root / "etc/ssh/host-keys"
+    keys.mkdir(mode=0o700)
+    lines = []
+    for node, address in NODES.items():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node, "-f", keys / node)
+        lines.append(f"{address},{node} {(keys / node).with_suffix('.pub').read_text()}")
+    known_hosts.write_text("".join(lines))
 
 
 def unpack_kernel(root: Path) -> str:

@@ -17,7 +17,6 @@ NODES = {
 }
 TENANTS = ("acme", "blog", "shop")
 FIRST_UID = 2001
-MOUNTPOINT = "/var/www/storage"
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]

@@ -125,7 +125,7 @@ def down() -> None:
     release = running_release()
     if network.is_up():
         for name in NODES:
-            Machine(name, image.NodeImage("", Path(), Path(), Path())).stop()
+            Machine(name, image.NodeImage("", Path(), Path(), Path(), Path())).stop()
         site.stop_haproxy()
     if release:
         cluster_of(release).down()

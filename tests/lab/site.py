@@ -1,4 +1,4 @@
-"""What the platform puts on a web node: Ceph's files, the mount unit, the tenants' sites; and HAProxy in front."""
+"""What makes a site of a cluster and machines: Ceph's files on the nodes, tenants' directories, HAProxy in front."""
 
 from __future__ import annotations
 
@@ -12,37 +12,11 @@ from pathlib import Path
 from tests.lab import places
 from tests.lab.ceph import Cluster
 from tests.lab.machine import Machine
-from tests.lab.places import HAPROXY_SOCKET, HERE, INSIDE, MOUNTPOINT, NODES, RUN, STORAGE, TENANTS
+from tests.lab.places import HAPROXY_SOCKET, HERE, INSIDE, NODES, RUN, STORAGE, TENANTS
 from tests.lab.shell import pid_of, run, stop_pid, wait_until
 
 SECRET = "/etc/ceph/ceph.client.web.secret"
-# The kernel's own verdict on a mount takes 60 s: a shorter TimeoutSec would kill mount.ceph before it.
-MOUNT_UNIT = f"""\
-[Unit]
-Description=CephFS Web Storage
-After=network-online.target
-Wants=network-online.target
-
-[Mount]
-What={STORAGE}:/
-Where={MOUNTPOINT}
-Type=ceph
-Options=name=web,secretfile={SECRET},noatime,_netdev
-TimeoutSec=90
-
-[Install]
-WantedBy=multi-user.target
-"""
-NGINX_SITE = f"""\
-server {{
-    listen 80;
-    server_name ~^(?<webroot>[a-z0-9-]+)\\.{{tenant}}\\.test$;
-    root {MOUNTPOINT}/{{tenant}}/webroots/$webroot/public;
-    access_log {MOUNTPOINT}/{{tenant}}/logs/access.log;
-    error_log {MOUNTPOINT}/{{tenant}}/logs/error.log;
-}}
-"""
-WANTED = ("var-www-storage.mount", "nginx.service", "node-agent.service")
+UNITS = ("var-www-storage.mount", "nginx", "node-agent")
 HAPROXY_CONF = """\
 global
     stats socket {socket} level admin
@@ -64,38 +38,26 @@ backend web-1
 
 def deploy(machine: Machine, cluster: Cluster) -> None:
     """Bring a freshly woken node to healthy and mounted, in one SSH round trip; secrets travel on stdin."""
-    steps = (
-        f"date -s @{time.time():.0f}",
-        "tar -x -C /",
-        "systemctl daemon-reload",
-        f"systemctl start {' '.join(WANTED)}",
-    )
+    # The snapshot's clock stands where it was taken, and cephx refuses a wrong one.
+    steps = (f"date -s @{time.time():.0f}", "tar -x -C /etc/ceph", f"systemctl start {' '.join(UNITS)}")
     machine.ssh(f"sudo sh -c '{' && '.join(steps)}' >/dev/null", stdin=files(cluster))
 
 
 def files(cluster: Cluster) -> bytes:
-    """A tar of all that differs from the image."""
+    """A tar of what a node needs of this one cluster: its address, and the key of client.web in both forms."""
     keyring = cluster.keyring("client.web").read_text()
     secret = next(line.split()[-1] for line in keyring.splitlines() if line.strip().startswith("key"))
     content = {
-        "/etc/ceph/ceph.conf": (0o644, cluster.operator_conf.read_text()),
-        "/etc/ceph/ceph.client.web.keyring": (0o600, f"[client.web]\n\tkey = {secret}\n"),
-        SECRET: (0o600, secret + "\n"),
-        "/etc/systemd/system/var-www-storage.mount": (0o644, MOUNT_UNIT),
+        "ceph.conf": (0o644, cluster.operator_conf.read_text()),
+        "ceph.client.web.keyring": (0o600, f"[client.web]\n\tkey = {secret}\n"),
+        "ceph.client.web.secret": (0o600, secret + "\n"),
     }
-    for tenant in TENANTS:
-        content[f"/etc/nginx/sites-enabled/{tenant}.conf"] = (0o644, NGINX_SITE.replace("{tenant}", tenant))
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path, (mode, text) in content.items():
-            entry = tarfile.TarInfo(path[1:])
+        for name, (mode, text) in content.items():
+            entry = tarfile.TarInfo(name)
             entry.mode, entry.size, entry.mtime = mode, len(text), int(time.time())
             archive.addfile(entry, io.BytesIO(text.encode()))
-        for unit in WANTED:
-            entry = tarfile.TarInfo(f"etc/systemd/system/multi-user.target.wants/{unit}")
-            folder = "/etc/systemd/system" if unit != "nginx.service" else "/lib/systemd/system"
-            entry.type, entry.linkname = tarfile.SYMTYPE, f"{folder}/{unit}"
-            archive.addfile(entry)
     return buffer.getvalue()
 
 
