@@ -19,9 +19,9 @@ def group() -> None:
 @FAIL_ON
 @click.pass_obj
 def status(app: App, fail_on: str) -> Outcome:
-    """Show health, monitors, OSDs, pools with their replication, and file systems.
+    """Show the cluster on one screen.
 
-    Everything is asked of the monitors: it works without a mgr, though usage figures then stand still.
+    Health, monitors, OSDs, pools with their replication, and file systems. Everything is asked of the monitors: it works without a mgr, though usage figures then stand still.
     """
     from cephctl.status.cluster import read_status
 

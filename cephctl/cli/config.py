@@ -38,9 +38,9 @@ def group() -> None:
 @group.command(changes=True)
 @click.pass_obj
 def init(app: App) -> str | None:
-    """Write a configuration with every setting explained, and print the command that creates the operator's entity.
+    """Write a configuration file.
 
-    Root's goes to /etc/cephctl/cephctl.toml, anybody else's to ~/.config/cephctl/cephctl.toml; --config names another
+    It has every setting explained. Printed is the command that creates the operator's entity in the cluster. Root's file goes to /etc/cephctl/cephctl.toml, anybody else's to ~/.config/cephctl/cephctl.toml; --config names another
     place. A file that is there is never overwritten. --dry-run prints the file instead.
     """
     if app.dry_run:
@@ -74,7 +74,10 @@ def write_new(path: str, text: str) -> None:
 @group.command()
 @click.pass_obj
 def show(app: App) -> Table:
-    """Show every setting, its value and where it comes from; then the web nodes of the inventory."""
+    """Show every setting and its source.
+
+    Then the web nodes of the inventory.
+    """
     config = app.config
     rows = [SettingValue(key, value.value, value.source) for key, value in config.values.items()]
     for node in config.nodes:
@@ -85,9 +88,9 @@ def show(app: App) -> Table:
 @group.command()
 @click.pass_obj
 def check(app: App) -> Outcome:
-    """Try everything that the configuration promises: files, login, caps, file system, tenants' root.
+    """Try what the configuration promises.
 
-    Each problem is one finding with the next step; with any, the exit status is 3.
+    Files, login, caps, file system, tenants' root. Each problem is one finding with the next step; with any, the exit status is 3.
     """
     found = tuple(problems(app))
     if not found:

@@ -22,7 +22,7 @@ def group() -> None:
 @FAIL_ON
 @click.pass_obj
 def status(app: App, fail_on: str) -> Outcome:
-    """Show every rank and standby, how many clients each has, and what is wrong.
+    """Show ranks, standbys and what is wrong.
 
     It is read from the monitors, so it works without a mgr and with a hanging MDS; only CLIENTS is asked of the MDS.
     """
@@ -50,9 +50,9 @@ def status(app: App, fail_on: str) -> Outcome:
 @NODES
 @click.pass_obj
 def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
-    """Show client sessions: all, or those of NODEs.
+    """Show client sessions.
 
-    NODE is the web node of the inventory that the client's address belongs to. ADDRESS is the client instance: the same
+    All, or those of the NODEs named. NODE is the web node of the inventory that the client's address belongs to. ADDRESS is the client instance: the same
     name stands in the node's debugfs and in the cluster's blocklist.
     """
     from cephctl.status.sessions import MdsSession, read_sessions

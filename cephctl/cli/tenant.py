@@ -28,7 +28,9 @@ def group() -> None:
 @group.command("list")
 @click.pass_obj
 def list_(app: App) -> Outcome:
-    """List tenants: every directory in the tenants' root whose name does not begin with a dot.
+    """List tenants.
+
+    A tenant is every directory in the tenants' root whose name does not begin with a dot.
 
     \b
     Examples:
@@ -44,7 +46,10 @@ def list_(app: App) -> Outcome:
 @click.argument("name", shell_complete=complete_tenants)
 @click.pass_obj
 def show(app: App, name: str) -> Any:
-    """Show one tenant: owner, usage, limits, and where a tighter limit above it is set."""
+    """Show one tenant in full.
+
+    Its owner, usage and limits; and the effective limit, which an ancestor can make tighter than its own.
+    """
     from cephctl.tenants.usage import detail
 
     [found] = app.ask_tenants(partial(detail, name=name))
@@ -58,9 +63,9 @@ def show(app: App, name: str) -> Any:
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @click.pass_obj
 def usage(app: App, names: tuple[str, ...], sort: str, over: float | None, top: int | None) -> Outcome:
-    """Show what tenants use: bytes, files, directories, limit, and when anything last changed.
+    """Show what tenants use.
 
-    The figures are CephFS's recursive statistics: nothing is walked, and they lag writes by about ten seconds.
+    Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's recursive statistics: nothing is walked, and they lag writes by about ten seconds.
 
     \b
     Examples:
@@ -84,9 +89,9 @@ def quota() -> None:
 @TENANTS
 @click.pass_obj
 def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
-    """Show limits of tenants, of all without a name.
+    """Show limits of tenants.
 
-    EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit binds its tenants too.
+    Without a name, of all. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit binds its tenants too.
     """
     from cephctl.tenants.quota import Quota, read_quotas
 
@@ -127,7 +132,10 @@ def quota_set(app: App, names: tuple[str, ...], size: int, max_files: int | None
 @click.option("--all", "every", is_flag=True, help="All tenants.")
 @click.pass_obj
 def quota_clear(app: App, names: tuple[str, ...], every: bool) -> Outcome:
-    """Remove all limits of tenants: of bytes and of files."""
+    """Remove all limits of tenants.
+
+    Both that of bytes and that of files.
+    """
     return change_quotas(app, names, every, force=True, max_bytes=0, max_files=0)
 
 

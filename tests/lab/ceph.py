@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cephctl.cephx import OPERATOR_CAPS
-from tests.lab.shell import LabError, is_alive, need, pid_of, run, stop_pid, wait_until
+from tests.lab.shell import LabError, find_process, is_alive, need, run, stop_pid, wait_until
 
 DAEMONS = ("mon.a", "mgr.x", "osd.0", "mds.a", "mds.b")
 PROGRAMS = {
@@ -58,13 +58,18 @@ mon data avail crit = 1
 run dir = {home}/run
 log file = {home}/log/$name.log
 admin socket = {home}/run/$name.$pid.asok
-pid file = {home}/run/$name.pid
 keyring = {home}/$name.keyring
 mon data = {home}/$name
 mgr data = {home}/$name
 osd data = {home}/$name
 mds data = {home}/$name
 crash dir = {home}/crash
+"""
+# In a mount namespace of its own, so that nothing is left mounted whatever happens: sh ROOT HOME COMMAND…
+IN_ROOT = """
+root=$1 home=$2 && shift 2 && mkdir -p "$root$home" &&
+mount --rbind /dev "$root/dev" && mount --bind /proc "$root/proc" && mount --bind "$home" "$root$home" &&
+exec chroot "$root" "$@"
 """
 OPERATOR_CONF = """\
 [global]
@@ -113,10 +118,6 @@ class Cluster:
             need(PROGRAMS)
         self.down()
         shutil.rmtree(self.home, ignore_errors=True)
-        self.home.mkdir(parents=True)
-        for path, inside in self.mounts():
-            inside.mkdir(parents=True, exist_ok=True)
-            run("mount", "--bind", path, inside)
         for folder in ("run", "log", "crash", "operator", "mon.a", "mgr.x", "osd.0", "mds.a", "mds.b"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         self.write_conf()
@@ -173,15 +174,6 @@ class Cluster:
         for daemon in reversed(DAEMONS):
             # With its OSD gone an MDS would wait for it: nothing here is kept, so no daemon is asked twice.
             stop_pid(self.pid(daemon), seconds=2)
-        for _, inside in reversed(self.mounts()):
-            if os.path.ismount(inside):
-                run("umount", "-l", inside)
-
-    def mounts(self) -> list[tuple[Path, Path]]:
-        """What a cluster in a root of its own must see of this machine: here → there."""
-        if self.root is None:
-            return []
-        return [(path, self.root / path.relative_to("/")) for path in (Path("/dev"), Path("/proc"), self.home)]
 
     # Its daemons
 
@@ -192,7 +184,9 @@ class Cluster:
             self.run(f"ceph-{kind}", "-c", self.conf, "-i", identity, timeout=60)
 
     def pid(self, daemon: str) -> int | None:
-        return pid_of(self.home / f"run/{daemon}.pid", f"ceph-{daemon.partition('.')[0]}")
+        """The daemon's process. Not by its pid file: an MDS that respawns itself removes it."""
+        kind, _, identity = daemon.partition(".")
+        return find_process(f"ceph-{kind}", "-c", str(self.conf), "-i", identity)
 
     def send(self, daemon: str, number: signal.Signals) -> None:
         """Send a running daemon a signal; after SIGKILL it is waited for."""
@@ -226,7 +220,7 @@ class Cluster:
         return f"mds.{rank['name']}"
 
     def run(self, *command: str | Path, stdin: str | None = None, timeout: float = 120) -> str:
-        root = ["chroot", str(self.root)] if self.root else []
+        root = ["unshare", "--mount", "sh", "-c", IN_ROOT, "sh", str(self.root), str(self.home)] if self.root else []
         return run(*self.enter, *root, *command, stdin=stdin, timeout=timeout)
 
 

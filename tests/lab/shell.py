@@ -65,6 +65,18 @@ def pid_of(pidfile: Path, program: str) -> int | None:
     return pid if program.encode() in command else None
 
 
+def find_process(*command: str) -> int | None:
+    """The living process with exactly this command line."""
+    for name in os.listdir("/proc"):
+        try:
+            words_there = Path(f"/proc/{name}/cmdline").read_bytes().rstrip(b"\0").split(b"\0") if name.isdigit() else []
+        except OSError:
+            continue
+        if [word.decode(errors="replace") for word in words_there] == list(command) and is_alive(int(name)):
+            return int(name)
+    return None
+
+
 def stop_pid(pid: int | None, seconds: float = 10) -> None:
     """End one process: asked first, killed at the deadline. A frozen one is thawed to hear the request."""
     if pid is None:
