@@ -1,7 +1,7 @@
 """CephFS quotas of tenants: read, set, removed.
 
-A quota is an extended attribute of a directory, in bytes or files; 0 removes it. 16.2 takes integers only and knows no
-removexattr for it (measured).
+A quota is an extended attribute of a directory: `max_bytes=… max_files=…`, of which a request may name one or both, and 0
+removes. 16.2 takes integers only and knows no removexattr for it (measured).
 """
 
 from __future__ import annotations
@@ -203,10 +203,12 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
 
 
 def carry_out(tenants: Tenants, path: str, change: QuotaChange) -> QuotaChange:
-    """Set what differs, then read it back."""
-    for name in ("max_bytes", "max_files"):
-        before, after = getattr(change, f"before_{name}"), getattr(change, f"after_{name}")
-        if before != after:
-            tenants.fs.set_xattr(path, f"{QUOTA}.{name}", str(after or 0))
+    """Set what differs in one request, so that nothing is ever half-set; then read it back."""
+    wanted = []
+    if change.before_max_bytes != change.after_max_bytes:
+        wanted.append(f"max_bytes={change.after_max_bytes or 0}")
+    if change.before_max_files != change.after_max_files:
+        wanted.append(f"max_files={change.after_max_files or 0}")
+    tenants.fs.set_xattr(path, QUOTA, " ".join(wanted))
     now = parse_limits(tenants.fs.xattr(path, QUOTA))
     return QuotaChange(**{**vars(change), "after_max_bytes": now.max_bytes, "after_max_files": now.max_files})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.lab.image import PLATFORM_ON, NodeImage
 from tests.lab.network import tap
-from tests.lab.places import IMAGES, INSIDE, NODES, RUN, SSH_KEY, recipe
+from tests.lab.places import BRIDGE_MAC, IMAGES, INSIDE, NODES, RUN, SSH_KEY, recipe
 from tests.lab.shell import LabError, pid_of, run, stop_pid, wait_until
 
 QEMU = "qemu-system-x86_64"
@@ -37,7 +37,11 @@ class Machine:
 
     @property
     def overlay(self) -> Path:
-        return IMAGES / f"{self.image.name}-booted-{recipe(BOOT, *HARDWARE, PLATFORM_ON, accelerator())}" / f"{self.name}.qcow2"
+        return (
+            IMAGES
+            / f"{self.image.name}-booted-{recipe(BOOT, *HARDWARE, PLATFORM_ON, BRIDGE_MAC, accelerator())}"
+            / f"{self.name}.qcow2"
+        )
 
     @property
     def pidfile(self) -> Path:
@@ -55,7 +59,7 @@ class Machine:
             self.boot()
 
     def wake(self) -> None:
-        """Back to the snapshot, from any state. In a new QEMU: a running one that loads it may be deaf for half a minute."""
+        """Back to the snapshot, from any state; a new QEMU needs no longer for that than a running one."""
         self.stop()
         self.launch("-loadvm", SNAPSHOT)
 

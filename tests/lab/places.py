@@ -8,6 +8,8 @@ from pathlib import Path
 
 NAMESPACE = "cephctl-lab"
 BRIDGE = "br0"
+# Fixed: the snapshots of the nodes remember it, and would send their answers to a former one.
+BRIDGE_MAC = "52:54:00:0a:0a:32"
 STORAGE = "10.10.10.50"
 NETWORK = "10.10.10.0/24"
 NODES = {
