@@ -10,6 +10,7 @@ ASKING = {"tenant", "mds", "cluster"}
 
 
 def main() -> None:
+    open_streams()
     arguments = set(sys.argv[1:])
     if arguments & ASKING and not arguments & {"-h", "--help", "--version"}:
         from cephctl.ceph.worker import prepare
@@ -22,6 +23,16 @@ def main() -> None:
     sys.stderr.flush()
     # Everything is written, or cannot be: the interpreter's own end would only take time, or fail at it again.
     os._exit(status)
+
+
+def open_streams() -> None:
+    """Streams that take any text, also where the caller closed them or the locale is a poor one."""
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - for the whole run
+        elif name != "stdin":
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ class MalformedFile(ValueError):
 
 
 def plain_text(content: bytes) -> str:
-    """The file as text. librados aborts the process on a byte order mark and hangs on a NUL byte (measured, 16.2.15)."""
+    """The file as text, without its comments. librados aborts the process on a byte order mark and hangs on a NUL byte (measured, 16.2.15)."""
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise MalformedFile("it begins with a byte order mark; save it as plain ASCII")
     if b"\0" in content:
         raise MalformedFile("it has a NUL byte; it is no text file")
+    # Comments may hold anything: librados does not read them.
+    content = re.sub(rb"(?m)(^|\s)[#;].*$", b"", content)
     try:
         return content.decode("ascii")
     except UnicodeDecodeError as error:

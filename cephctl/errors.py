@@ -84,6 +84,6 @@ class Unanswered(Unreachable):
 
 
 class Interrupted(CephctlError):
-    """Ctrl-C, or SIGTERM."""
+    """Ctrl-C."""
 
     status = ExitStatus.INTERRUPTED

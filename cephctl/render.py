@@ -140,7 +140,11 @@ def grid(table: Table, coloured: bool) -> list[str]:
 
 
 def is_empty(table: Table, column: Column) -> bool:
-    return column.kind is not Kind.LIMIT and all(getattr(row, column.field) in (None, "", ()) for row in table.rows)
+    return column.kind is not Kind.LIMIT and all(is_blank(getattr(row, column.field)) for row in table.rows)
+
+
+def is_blank(value: Any) -> bool:
+    return value is None or value is False or value in ("", ())
 
 
 def properties(record: Record, coloured: bool) -> list[str]:
@@ -186,7 +190,7 @@ def style_of(value: Any, kind: Kind) -> Severity | None:
     if kind is Kind.SEVERITY:
         return Severity(value)
     if kind is Kind.STATE:
-        return Severity.WARN if str(value).endswith("(laggy)") else STATES.get(value)
+        return STATES.get(value)
     if kind is Kind.PERCENT and value is not None:
         return Severity.ERR if value >= 100 else Severity.WARN if value >= 90 else None
     return None

@@ -34,6 +34,8 @@ def parse_size(text: str) -> int:
     whole, _, fraction = number.partition(".")
     factor = 1 << 10 * (UNITS.index(unit.upper()) + 1) if unit else 1
     size: int = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
+    if not size and number.strip("0."):
+        raise ValueError(f"'{text}' is less than one byte; write {SIZE_FORMS}")
     if size > LARGEST:
         raise ValueError(f"'{text}' is more than CephFS can hold in a quota (8 EiB less one byte)")
     return size

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.worker import Limits, Mounted, Report, Worker, worker
-from cephctl.errors import CephctlError, Interrupted, Unanswered
+from cephctl.errors import CephctlError, Crashed, Interrupted, Unanswered
 
 if TYPE_CHECKING:
     from cephctl.ceph.cluster import Cluster
@@ -46,6 +46,8 @@ def answers(target: Target, child: Worker) -> Iterator[Any]:
         yield from child.results()
     except Unanswered as silence:
         raise inquest(target, silence, child.session) from None
+    except Crashed as crash:
+        raise crashed(target, crash, child.session) from None
     except KeyboardInterrupt:
         raise interrupted(target, child.session) from None
 
@@ -71,6 +73,13 @@ def interrupted(target: Target, session: Mounted | None) -> Interrupted:
         return Interrupted("interrupted")
     _, evicted = examine(target, session, INTERRUPT_SECONDS)
     return Interrupted("interrupted", *session_note(session, evicted))
+
+
+def crashed(target: Target, crash: Crashed, session: Mounted | None) -> Crashed:
+    if session is None:
+        return crash
+    _, evicted = examine(target, session, INQUEST_SECONDS)
+    return Crashed(crash.message, "\n".join([*filter(None, [crash.hint]), *session_note(session, evicted)]))
 
 
 def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
@@ -108,9 +117,12 @@ def evidence(target: Target, session: Mounted | None, seconds: float, report: Re
     login = check(target)
     wait = min(BANNER_SECONDS, seconds / 3)
     silent = silences(login.monitors, wait)
+    # A monitor listens on two ports, or on one of those that were guessed: one that answers will do.
+    answering = {host for host, port in login.monitors if (host, port) not in silent}
     for (host, port), problem in silent.items():
-        yield "silent", f"monitor {host}:{port} {problem}"
-    if len(silent) == len(login.monitors):
+        if host not in answering:
+            yield "silent", f"monitor {host}:{port} {problem}"
+    if not answering:
         return
     with Cluster(login, report).connected() as cluster:
         names = daemon_addresses(cluster)

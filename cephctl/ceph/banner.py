@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import selectors
 import socket
 import time
@@ -23,7 +24,7 @@ def silences(addresses: Iterable[tuple[str, int]], seconds: float) -> dict[tuple
                 waiting[channel := sockets.enter_context(connecting(address))] = address
                 selector.register(channel, selectors.EVENT_READ)
             except OSError as error:
-                trouble[address] = str(error.strerror or error)
+                trouble[address] = (error.strerror or str(error)).lower()
         end = time.monotonic() + seconds
         while waiting and (left := end - time.monotonic()) > 0:
             for key, _ in selector.select(left):
@@ -44,7 +45,7 @@ def connecting(address: tuple[str, int]) -> socket.socket:
     channel.setblocking(False)
     if (code := channel.connect_ex(target)) not in (0, errno.EINPROGRESS):
         channel.close()
-        raise OSError(code, errno.errorcode.get(code, "error"))
+        raise OSError(code, os.strerror(code))
     return channel
 
 

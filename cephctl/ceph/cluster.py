@@ -8,10 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cephctl.ceph.login import Login, create_command
+from cephctl.ceph.login import Login, caps_hint, create_hint, is_operators
 from cephctl.ceph.worker import Report, Waiting
-from cephctl.cephx import OPERATOR_CAPS, caps_command
-from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable
+from cephctl.cephx import OPERATOR_CAPS
+from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import cephfs
@@ -58,7 +58,10 @@ class Cluster:
             "client_shutdown_timeout": "1",
         }
         self.report(Waiting(self.monitors_named(), "connect"))
-        self._rados = rados.Rados(name=self.target.entity, conffile=self.target.conf, conf=options)
+        try:
+            self._rados = rados.Rados(name=self.target.entity, conffile=self.target.conf, conf=options)
+        except rados.Error as error:
+            raise UsageError(f"librados cannot use {self.target.conf}: {error}") from None
         try:
             self._log_in(rados)
             yield self
@@ -83,9 +86,7 @@ class Cluster:
         return Unreachable(
             f"the monitors refused {entity}: its key in {self._keyring} is not the cluster's, or the cluster does not know it, "
             f"or it lacks mon '{OPERATOR_CAPS['mon']}'",
-            f"on a node with client.admin: ceph auth get {entity}\n"
-            f"if it is not there, or its key differs: {create_command(entity)} -o {self._keyring}\n"
-            f"if its caps differ: {caps_command('caps', entity, OPERATOR_CAPS)}",
+            f"{create_hint(entity)}\n{caps_hint(entity)}" if is_operators(entity) else create_hint(entity),
         )
 
     @property
@@ -111,8 +112,13 @@ class Cluster:
 
         self.report(Waiting(f"mds.{daemon}", f"answer '{prefix}'"))
         if self._mds is None:
-            self._mds = cephfs.LibCephFS(rados_inst=self.handle)
-            self._mds.init()
+            asker = cephfs.LibCephFS(rados_inst=self.handle)
+            try:
+                asker.init()
+            except cephfs.Error:
+                # It logs in at the monitors once more, and they have just let us.
+                raise Unanswered(self.monitors_named(), "let libcephfs in", self.target.timeout) from None
+            self._mds = asker
         request = json.dumps({"prefix": prefix, "format": "json", **arguments})
         code, output, text = self._mds.mds_command(daemon, request, b"")
         return self._decode(prefix, code, output, text, f"mds.{daemon}")
@@ -137,11 +143,11 @@ class Cluster:
 
 
 def denied(entity: str, deed: str, service: str) -> Denied:
-    """The error for caps that do not suffice. The command names every service: `auth caps` deletes what it does not name."""
+    """The error for caps that do not suffice."""
     needed = OPERATOR_CAPS[service]
     return Denied(
         f"{entity} may not {deed}: it lacks {service} '{needed}'",
-        f"on a node with client.admin: {caps_command('caps', entity, OPERATOR_CAPS)}",
+        caps_hint(entity),
     )
 
 

@@ -12,7 +12,8 @@ from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
 from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
 from cephctl.errors import UsageError
 
-_ADDRESS = re.compile(r"(?:v[12]:)?(\[[0-9a-fA-F:]+\]|[^\s,:\[\]]+)(?::(\d+))?(?:/\d+)?")
+# [IPv6], bare IPv6, or IPv4 and names; then a port.
+_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|((?:[0-9a-fA-F]*:){2,}[0-9a-fA-F.]*)|([^:/\[\]]+))(?::(\d+))?")
 MON_PORTS = (3300, 6789)
 
 
@@ -58,13 +59,16 @@ def mon_addresses(text: str) -> Iterator[tuple[str, int]]:
 
     >>> list(mon_addresses("[v2:10.0.0.1:3300/0,v1:10.0.0.1:6789/0], [fd00::1]:6789"))
     [('10.0.0.1', 3300), ('10.0.0.1', 6789), ('fd00::1', 6789)]
-    >>> list(mon_addresses("mon1 mon2"))
-    [('mon1', 3300), ('mon1', 6789), ('mon2', 3300), ('mon2', 6789)]
+    >>> list(mon_addresses("[v2:[fd00::1]:3300/0,v1:[fd00::1]:6789/0] mon2:3300"))
+    [('fd00::1', 3300), ('fd00::1', 6789), ('mon2', 3300)]
+    >>> list(mon_addresses("mon1 [fd00::2] fd00::3"))[1::2]
+    [('mon1', 6789), ('fd00::2', 6789), ('fd00::3', 6789)]
     """
-    plain = re.sub(r"\[(?=v[12]:)|(?<=[0-9])\](?=\s*(?:,|$|\s))", " ", text)
-    for host, port in _ADDRESS.findall(plain):
-        for each in (int(port),) if port else MON_PORTS:
-            yield host.strip("[]"), each
+    for word in re.split(r"[\s,;]+", text):
+        if match := _ADDRESS.match(re.sub(r"^\[?v[12]:", "", word)):
+            host, port = (match[1] or match[2] or match[3]), match[4]
+            for each in (int(port),) if port else MON_PORTS:
+                yield host, each
 
 
 def find_keyring(target: Target, configured: str | None) -> str:
@@ -78,7 +82,7 @@ def find_keyring(target: Target, configured: str | None) -> str:
             return path
     raise UsageError(
         f"no keyring for {target.entity}: looked for {', '.join(paths)}",
-        f"on a node with client.admin: {create_command(target.entity)} -o {paths[0]}",
+        create_hint(target.entity),
     )
 
 
@@ -94,7 +98,7 @@ def expand(name: str, target: Target) -> str:
 
 
 def check_keyring(path: str, entity: str) -> None:
-    hint = f"on a node with client.admin: {create_command(entity)} -o {path}"
+    hint = create_hint(entity)
     text = read(path, f"keyring of {entity}", hint)
     try:
         credentials = parse_keyring(text.encode())
@@ -102,11 +106,33 @@ def check_keyring(path: str, entity: str) -> None:
         raise UsageError(f"keyring {path} is damaged: {error}", hint) from None
     if entity not in credentials:
         there = ", ".join(sorted(credentials)) or "nobody"
-        # Not with -o onto this file: that would overwrite the others' keys.
-        hint = f"on a node with client.admin: {create_command(entity)} -o /etc/ceph/ceph.{entity}.keyring"
         raise UsageError(f"keyring {path} has no key for {entity}, only for {there}", hint)
+
+
+def is_operators(entity: str) -> bool:
+    """Whether an entity is cephctl's own, so that its caps may be told to be replaced."""
+    return entity.partition(".")[2].startswith("cephctl")
+
+
+def create_hint(entity: str) -> str:
+    """How to get a keyring. Never onto a file that may hold other keys: `ceph -o` empties it before it asks."""
+    if not is_operators(entity):
+        return (
+            f"give {entity}'s keyring with --keyring, or log in as client.cephctl; 'cephctl config init' says how to create that"
+        )
+    return f"on a node with client.admin: {create_command(entity)}"
 
 
 def create_command(entity: str) -> str:
     """The command that creates the operator's entity, or prints it when it exists."""
-    return caps_command("get-or-create", entity, OPERATOR_CAPS)
+    return f"(umask 077; {caps_command('get-or-create', entity, OPERATOR_CAPS)} -o ./{entity}.keyring)"
+
+
+def caps_hint(entity: str) -> str:
+    """How to grant what is missing. `auth caps` deletes what it does not name, so only our own entity's is spelled out."""
+    if is_operators(entity):
+        return f"on a node with client.admin: {caps_command('caps', entity, OPERATOR_CAPS)}"
+    return (
+        f"log in as client.cephctl, which 'cephctl config init' says how to create; or see 'ceph auth get {entity}' and "
+        "repeat all of its caps with 'ceph auth caps', which deletes those it does not name"
+    )

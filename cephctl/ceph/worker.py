@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from cephctl.errors import CephctlError, Crashed, Unanswered
+from cephctl.errors import CephctlError, Crashed, Unanswered, UsageError
 
 GRACE = 0.5
 """Seconds that a worker between two calls gets to unmount before it is killed."""
@@ -168,9 +168,7 @@ class Worker:
         at_interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         if not self._ended_within(0.01):
             os.kill(self._pid, signal.SIGTERM)
-            if self._ended_within(grace):
-                self.session = None
-            else:
+            if not self._ended_within(grace):
                 os.kill(self._pid, signal.SIGKILL)
                 os.waitpid(self._pid, 0)
         self._pid = 0
@@ -179,7 +177,10 @@ class Worker:
     def _ended_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
         while True:
-            if os.waitpid(self._pid, os.WNOHANG)[0]:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                if os.WIFEXITED(status):
+                    self.session = None
                 return True
             if time.monotonic() > end:
                 return False
@@ -248,6 +249,8 @@ def _work(job: Job, timeout: float, debug: bool, results: int) -> None:
         report(Done())
     except CephctlError as error:
         report(error)
+    except ImportError as error:
+        report(UsageError(f"no Python module {error.name}", "apt-get install python3-rados python3-cephfs"))
     except Exception as error:  # noqa: BLE001 - the parent must hear of any
         import traceback
 

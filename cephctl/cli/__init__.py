@@ -99,6 +99,15 @@ def show(app: App, value: Any) -> ExitStatus:
     return outcome.status
 
 
+def misused(app: App, error: click.ClickException) -> ExitStatus:
+    """A noun without a verb is a request for help (an exception of its own from click 8.2 on); the rest is a mistake."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        click.echo(error.format_message())
+        return ExitStatus.OK
+    app.complain(usage_error(error))
+    return ExitStatus.USAGE
+
+
 def usage_error(error: click.ClickException) -> UsageError:
     """Click's error in our words: one line, and where to read on."""
     context = getattr(error, "ctx", None)
@@ -121,8 +130,7 @@ def run(arguments: Sequence[str]) -> int:
         app.complain(error)
         return error.status
     except click.ClickException as error:
-        app.complain(usage_error(error))
-        return ExitStatus.USAGE
+        return misused(app, error)
     except (KeyboardInterrupt, click.Abort):
         app.say("interrupted")
         return ExitStatus.INTERRUPTED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cephctl.config import Config, load
-from cephctl.errors import CephctlError, ExitStatus, UsageError
+from cephctl.errors import CephctlError, ExitStatus, Interrupted, UsageError
 from cephctl.model import Outcome, Record, Table
 from cephctl.terminal import printable
 
@@ -35,6 +35,8 @@ class App:
         flags = self.flags | {"name": self.flags.get("entity")}
         if cluster := flags.get("cluster"):
             flags.setdefault("conf", f"/etc/ceph/{cluster}.conf")
+            # Not the configured one, which is another cluster's: Ceph's search list has this one's.
+            flags.setdefault("keyring", "")
         return load(flags.get("config"), flags, os.environ)
 
     @property
@@ -136,7 +138,7 @@ class App:
 def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
     """Collect rows; names that failed are errors beside them. All failed is an error, some is PARTIAL.
 
-    Should the cluster fall silent half-way, what came before is still the answer.
+    Should the cluster fall silent half-way, or somebody interrupt, what came before is still the answer.
     """
     rows: list[Record] = []
     errors: list[CephctlError] = []
@@ -149,4 +151,7 @@ def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
         errors.append(error)
     if errors and not rows:
         return Outcome(None, errors[0].status, tuple(errors))
-    return Outcome(Table(kind, tuple(rows)), ExitStatus.PARTIAL if errors else ExitStatus.OK, tuple(errors), notes)
+    status = ExitStatus.PARTIAL if errors else ExitStatus.OK
+    if any(isinstance(error, Interrupted) for error in errors):
+        status = ExitStatus.INTERRUPTED
+    return Outcome(Table(kind, tuple(rows)), status, tuple(errors), notes)

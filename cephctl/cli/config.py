@@ -15,7 +15,7 @@ from cephctl.cli.app import App
 from cephctl.cli.options import Noun
 from cephctl.cli.verdict import status_of_findings
 from cephctl.config import SYSTEM_PATH, template, user_path
-from cephctl.errors import CephctlError, Refused, UsageError
+from cephctl.errors import CephctlError, Interrupted, Refused, UsageError
 from cephctl.model import Column, Finding, Outcome, Record, Severity, Table
 
 
@@ -45,7 +45,8 @@ def init(app: App) -> str | None:
     """
     if app.dry_run:
         return template()
-    path = app.flags.get("config") or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
+    named = app.flags.get("config") or os.environ.get("CEPHCTL_CONFIG")
+    path = named or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
     write_new(path, template())
     app.say(f"wrote {path}")
     return create_entity(app)
@@ -55,8 +56,10 @@ def create_entity(app: App) -> str:
     from cephctl.ceph.login import create_command
 
     entity = app.flags.get("entity") or "client.cephctl"
-    file = f"/etc/ceph/ceph.{entity}.keyring"
-    return f"# once, on a node with client.admin; then copy {file} here, owned by the operator, mode 0600\n{create_command(entity)} -o {file}\n"
+    return (
+        "# once, on a node with client.admin; then move the file to "
+        f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n{create_command(entity)}\n"
+    )
 
 
 def write_new(path: str, text: str) -> None:
@@ -90,7 +93,7 @@ def show(app: App) -> Table:
 def check(app: App) -> Outcome:
     """Try what the configuration promises.
 
-    Files, login, caps, file system, tenants' root. Each problem is one finding with the next step; with any, the exit status is 3.
+    Files, login, caps, file system, tenants' root. Each problem is one finding with the next step; with an ERR among them, the exit status is 3.
     """
     found = tuple(problems(app))
     if not found:
@@ -120,6 +123,8 @@ def problems(app: App) -> Iterator[Finding]:
     for code, trial in trials.items():
         try:
             deque(trial(), maxlen=0)
+        except Interrupted:
+            raise
         except CephctlError as error:
             yield Finding(code, Severity.ERR, error.message, (error.hint,) if error.hint else ())
             return

@@ -10,13 +10,14 @@ import click
 
 from cephctl.cli.app import App, table
 from cephctl.cli.options import TENANTS, Noun, Size, complete_tenants
-from cephctl.errors import UsageError
+from cephctl.errors import Interrupted, Unanswered, UsageError
 from cephctl.model import Outcome, Table
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
     from cephctl.tenants.quota import QuotaChange
 
+UNSURE = "the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'"
 SORTS = ("name", "used", "percent", "files")
 
 
@@ -151,24 +152,39 @@ def change_quotas(app: App, names: tuple[str, ...], every: bool, force: bool, ma
         )
 
     if not (app.yes or app.dry_run):
-        plan = [change for change in changes(dry_run=True) if change.changed]
-        if plan:
-            warn_of_rename(app, plan)
-            app.confirm(Table(QuotaChange, tuple(plan)), f"Change the limits of {count(len(plan), 'tenant')}?")
-    outcome = table(QuotaChange, changes(app.dry_run))
-    report(app, [] if outcome.value is None else list(outcome.value.rows))
+        ask_first(app, [change for change in changes(dry_run=True) if change.changed])
+    try:
+        outcome = table(QuotaChange, changes(app.dry_run))
+    except (Unanswered, Interrupted):
+        app.warn(UNSURE)
+        raise
+    if any(isinstance(error, (Unanswered, Interrupted)) for error in outcome.errors):
+        app.warn(UNSURE)
+    report(app, [] if outcome.value is None else list(outcome.value.rows), max_bytes)
     return outcome
+
+
+def ask_first(app: App, plan: list[QuotaChange]) -> None:
+    """Show what would change, and go on only when somebody agrees. Nothing to change needs no answer."""
+    from cephctl.tenants.quota import QuotaChange
+
+    if plan:
+        warn_of_rename(app, plan)
+        app.confirm(Table(QuotaChange, tuple(plan)), f"Change the limits of {count(len(plan), 'tenant')}?")
 
 
 def check_choice(names: tuple[str, ...], every: bool) -> None:
     if not names and not every:
-        raise UsageError("which tenant? give a name, or --all", "cephctl tenant quota set NAME SIZE")
+        raise UsageError("which tenant? give a name, or --all")
     if names and every:
         raise UsageError(f"'{names[0]}' and --all exclude each other")
 
 
-def report(app: App, changes: list[QuotaChange]) -> None:
+def report(app: App, changes: list[QuotaChange], max_bytes: int) -> None:
     """What a person should know besides the figures."""
+    for change in changes:
+        if (change.after_max_bytes or 0) != max_bytes:
+            app.warn(f"{change.name}: somebody else set another limit meanwhile, and theirs holds")
     if app.yes or app.dry_run:
         warn_of_rename(app, changes)
     tighter = [c for c in changes if c.effective_path and c.after_max_bytes and c.effective_max_bytes != c.after_max_bytes]

@@ -30,6 +30,7 @@ class MdsDaemon(Record):
         Column("rank", "RANK", Kind.COUNT),
         Column("name", "MDS"),
         Column("state", "STATE", Kind.STATE),
+        Column("laggy", "LAGGY"),
         Column("clients", "CLIENTS", Kind.COUNT),
         Column("address", "ADDRESS"),
     )
@@ -76,19 +77,31 @@ def status_of(dump: Any, health: Any) -> MdsStatus:
     known = [finding for finding in findings(health) if finding.code.startswith(("MDS_", "FS_"))]
     if not dump["filesystems"]:
         known.append(Finding("FS_NONE", Severity.WARN, "there is no file system"))
+    known = [*laggy_ranks(daemons), *known]
     if "MDS_INSUFFICIENT_STANDBY" not in (finding.code for finding in known):
         known += single_points(daemons)
     return MdsStatus(daemons, tuple(known))
 
 
+def laggy_ranks(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
+    """An MDS that the monitors have not heard of for a while; its rank is nobody else's, so its clients hang."""
+    for daemon in daemons:
+        if daemon.laggy and daemon.rank is not None:
+            summary = f"mds.{daemon.name} of rank {daemon.rank} does not answer the monitors"
+            yield Finding("MDS_LAGGY", Severity.ERR, summary, ("its clients hang until it answers or a standby takes over",))
+
+
 def single_points(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
-    active = [daemon for daemon in daemons if daemon.is_active]
-    if active and not any(daemon.state in STANDBY_STATES for daemon in daemons):
-        names = ", ".join(f"mds.{daemon.name}" for daemon in active)
+    """Active ranks that nobody could take over: neither a standby, nor one that follows this very rank."""
+    if any(daemon.state == "up:standby" for daemon in daemons):
+        return
+    followed = {(daemon.file_system, daemon.rank) for daemon in daemons if daemon.state == "up:standby-replay"}
+    alone = [f"mds.{d.name}" for d in daemons if d.is_active and (d.file_system, d.rank) not in followed]
+    if alone:
         yield Finding(
             "MDS_NO_STANDBY",
             Severity.WARN,
-            f"no standby MDS: {names} is a single point of failure",
+            f"no standby MDS: {', '.join(alone)} is a single point of failure",
             ("when it fails, all mounts hang until somebody starts an MDS",),
         )
 
@@ -109,5 +122,4 @@ def all_daemons(dump: Any) -> Iterator[MdsDaemon]:
 def daemon_of(info: Any, file_system: str | None) -> MdsDaemon:
     rank = info["rank"] if info["rank"] >= 0 else None
     laggy = "laggy_since" in info
-    state = info["state"] + (" (laggy)" if laggy else "")
-    return MdsDaemon(file_system, rank, info["name"], state, None, info["addr"].partition("/")[0], laggy)
+    return MdsDaemon(file_system, rank, info["name"], info["state"], None, info["addr"].partition("/")[0], laggy)

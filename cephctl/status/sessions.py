@@ -54,9 +54,11 @@ def read_sessions(inventory: Sequence[Node], names: Sequence[str], cluster: Clus
     """The sessions of every active rank, as its MDS has them; with names, only those of these nodes."""
     by_address = {node.address: node.name for node in inventory}
     mgr_clients = {address: mgr for mgr, address in clients_of_mgr(cluster.command("mgr dump"))}
-    active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.state == "up:active"]
+    active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.is_active]
     if not active:
         raise Unreachable("no MDS is active, so nobody knows the sessions", "see 'cephctl mds status'")
+    if laggy := [f"mds.{daemon.name}" for daemon in active if daemon.laggy]:
+        raise Unreachable(f"{' and '.join(laggy)} does not answer the monitors (laggy)", "see 'cephctl mds status'")
     for daemon in active:
         for session in cluster.mds_command(daemon.name or "", "session ls"):
             found = session_of(daemon.name or "", session, by_address)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cephctl.ceph.filesystem import Entry
-from cephctl.errors import CephctlError, Refused
+from cephctl.errors import CephctlError, NotFound, Refused
 from cephctl.model import Column, Kind, Record
 from cephctl.tenants.layout import Tenants
 from cephctl.units import format_size, percent
@@ -117,7 +117,7 @@ def read_quotas(tenants: Tenants, names: tuple[str, ...]) -> Iterator[Quota | Ce
 
 def quota_of(entry: Entry, path: str, limits: Limits, rentries: int, above: dict[str, int]) -> Quota:
     effective, place = effective_limit(above, path, limits.max_bytes)
-    share = percent(entry.size, effective or 0)
+    share = percent(entry.size, limits.max_bytes or 0)
     return Quota(entry.name, limits.max_bytes, limits.max_files, entry.size, rentries, share, effective, place)
 
 
@@ -145,28 +145,38 @@ def effective_limit(above: dict[str, int], path: str, own: int | None) -> tuple[
 
 def plan_change(quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str) -> QuotaChange:
     """What setting these limits would change; None leaves a limit as it is, 0 removes it."""
-    after_bytes = quota.max_bytes if max_bytes is None else max_bytes or None
-    after_files = quota.max_files if max_files is None else max_files or None
-    effective, place = effective_limit(above, path, after_bytes)
+    after = Limits(
+        quota.max_bytes if max_bytes is None else max_bytes or None,
+        quota.max_files if max_files is None else max_files or None,
+    )
+    return change_of(quota, after, above, path)
+
+
+def change_of(quota: Quota, after: Limits, above: dict[str, int], path: str) -> QuotaChange:
+    """From the quota as it was to these limits."""
+    effective, place = effective_limit(above, path, after.max_bytes)
     return QuotaChange(
-        quota.name,
-        quota.max_bytes,
-        after_bytes,
-        quota.max_files,
-        after_files,
-        quota.rbytes,
-        quota.rentries,
-        percent(quota.rbytes, effective or 0),
-        effective,
-        place,
-        changed=(after_bytes, after_files) != (quota.max_bytes, quota.max_files),
+        name=quota.name,
+        before_max_bytes=quota.max_bytes,
+        after_max_bytes=after.max_bytes,
+        before_max_files=quota.max_files,
+        after_max_files=after.max_files,
+        rbytes=quota.rbytes,
+        rentries=quota.rentries,
+        percent=percent(quota.rbytes, after.max_bytes or 0),
+        effective_max_bytes=effective,
+        effective_path=place,
+        changed=after != Limits(quota.max_bytes, quota.max_files),
     )
 
 
 def below_usage(change: QuotaChange) -> str | None:
     """Why a new limit would stop the tenant's writes at once, if it would."""
     if change.after_max_bytes and change.after_max_bytes < change.rbytes and change.after_max_bytes != change.before_max_bytes:
-        return f"{change.name} uses {format_size(change.rbytes)}, more than {format_size(change.after_max_bytes)}"
+        used, limit = format_size(change.rbytes), format_size(change.after_max_bytes)
+        if used == limit:
+            used, limit = f"{change.rbytes} bytes", f"{change.after_max_bytes}"
+        return f"{change.name} uses {used}, more than {limit}"
     if change.after_max_files and change.after_max_files < change.rentries and change.after_max_files != change.before_max_files:
         return f"{change.name} has {change.rentries} files and directories, more than {change.after_max_files}"
     return None
@@ -174,23 +184,26 @@ def below_usage(change: QuotaChange) -> str | None:
 
 def set_quotas(
     tenants: Tenants, names: tuple[str, ...], *, max_bytes: int | None, max_files: int | None, force: bool, dry_run: bool
-) -> Iterator[QuotaChange]:
+) -> Iterator[QuotaChange | CephctlError]:
     """Set limits of these tenants or all: first everything is checked, then everything is changed.
 
     None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change. Raises before anything
     is changed: the first unknown name's error, or Refused when a limit is below what is used and `force` is not given.
+    A tenant that vanished meanwhile comes as its error, and the others go on.
     """
     above = ancestors_limits(tenants)
-    changes: list[tuple[str, QuotaChange]] = []
+    changes: list[tuple[Quota, QuotaChange]] = []
     for quota in read_quotas(tenants, names):
         if isinstance(quota, CephctlError):
             raise quota
-        path = tenants.path(quota.name)
-        changes.append((path, plan_change(quota, max_bytes, max_files, above, path)))
+        changes.append((quota, plan_change(quota, max_bytes, max_files, above, tenants.path(quota.name))))
     if not force:
         refuse_below_usage([change for _, change in changes])
-    for path, change in changes:
-        yield change if dry_run or not change.changed else carry_out(tenants, path, change)
+    for quota, change in changes:
+        try:
+            yield change if dry_run or not change.changed else carry_out(tenants, quota, change, above)
+        except NotFound:
+            yield tenants.unknown(quota.name)
 
 
 def refuse_below_usage(changes: list[QuotaChange]) -> None:
@@ -202,13 +215,14 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
         )
 
 
-def carry_out(tenants: Tenants, path: str, change: QuotaChange) -> QuotaChange:
-    """Set what differs in one request, so that nothing is ever half-set; then read it back."""
+def carry_out(tenants: Tenants, quota: Quota, change: QuotaChange, above: dict[str, int]) -> QuotaChange:
+    """Set what differs in one request, so that nothing is ever half-set; then say what the cluster has now."""
     wanted = []
     if change.before_max_bytes != change.after_max_bytes:
         wanted.append(f"max_bytes={change.after_max_bytes or 0}")
     if change.before_max_files != change.after_max_files:
         wanted.append(f"max_files={change.after_max_files or 0}")
+    path = tenants.path(quota.name)
     tenants.fs.set_xattr(path, QUOTA, " ".join(wanted))
-    now = parse_limits(tenants.fs.xattr(path, QUOTA))
-    return QuotaChange(**{**vars(change), "after_max_bytes": now.max_bytes, "after_max_files": now.max_files})
+    now = change_of(quota, parse_limits(tenants.fs.xattr(path, QUOTA)), above, path)
+    return replace(now, changed=True)

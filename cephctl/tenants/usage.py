@@ -159,7 +159,9 @@ def parse_rctime(value: str | None) -> datetime | None:
 def detail(tenants: Tenants, name: str) -> Iterator[TenantDetail]:
     """Everything about one tenant; exactly one result."""
     entry, path = tenants.find(name), tenants.path(name)
-    [(_, values)] = tenants.fs.xattrs([path], (*STATISTICS, RENTRIES))
+    values = dict(tenants.fs.xattrs([path], (*STATISTICS, RENTRIES))).get(path)
+    if values is None:
+        raise tenants.unknown(name)
     usage = usage_of(entry, values)
     effective, place = effective_limit(ancestors_limits(tenants), path, usage.max_bytes)
     yield TenantDetail(
@@ -175,7 +177,7 @@ def detail(tenants: Tenants, name: str) -> Iterator[TenantDetail]:
         int(values[RENTRIES] or 0),
         usage.max_bytes,
         usage.max_files,
-        percent(usage.rbytes, effective or 0),
+        usage.percent,
         effective,
         place,
         usage.rctime,

@@ -169,3 +169,29 @@ def test_stdout_that_is_full_is_an_error() -> None:
         done = subprocess.run(cephctl.command("config", "show"), env=cephctl.variables({}), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.startswith("cephctl: error: cannot write the answer: No space left")
+
+
+@pytest.mark.parametrize("arguments", [(), ("tenant",), ("tenant", "quota"), ("config",)], ids=" ".join)
+def test_a_noun_alone_shows_its_help(arguments: tuple[str, ...]) -> None:
+    result = cephctl(*arguments)
+    assert (result.status, result.stderr) == (0, "")
+    assert "Commands:" in result.stdout
+    assert "\\n" not in result.stdout
+
+
+def test_closed_streams_are_no_crash() -> None:
+    for close in (">&-", "<&-", "2>&-"):
+        command = f"{' '.join(cephctl.command('config', 'show'))} {close}"
+        done = subprocess.run(
+            ["sh", "-c", command], env=cephctl.variables({}), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0
+        assert "Traceback" not in done.stderr
+
+
+def test_a_poor_locale_shows_every_name(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text('[nodes."nöde"]\naddress = "10.0.0.1"\nshard = "web-1"\n')
+    shown = cephctl("config", "show", CEPHCTL_CONFIG=str(file), LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert shown.status == 0
+    assert "de.address" in shown.stdout

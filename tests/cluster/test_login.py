@@ -26,7 +26,7 @@ def random_key() -> str:
 
 def entity_with(site: Site, tmp_path: Path, *caps: str) -> list[str]:
     """Options that log in as a new entity with these caps."""
-    entity = f"client.test{os.urandom(4).hex()}"
+    entity = f"client.cephctl-{os.urandom(4).hex()}"
     path = tmp_path / "test.keyring"
     path.write_text(site.cluster.ceph("auth", "get-or-create", entity, *caps))
     return ["-n", entity, "-k", str(path)]
@@ -78,6 +78,21 @@ def test_without_any_mon_cap_the_monitors_refuse(site: Site, tmp_path: Path) -> 
     assert f"ceph auth caps {login[1]} mon 'allow r' mds 'allow *'" in result.stderr
 
 
+def test_nobody_elses_caps_are_told_to_be_replaced(site: Site, tmp_path: Path) -> None:
+    """`ceph auth caps client.admin` with our caps would lock everybody out."""
+    entity = f"client.web{os.urandom(4).hex()}"
+    path = tmp_path / "k"
+    path.write_text(site.cluster.ceph("auth", "get-or-create", entity, "mon", "allow r", "osd", "allow rw pool=cephfs_data"))
+    denied = site.cephctl("mds", "sessions", "-n", entity, "-k", str(path))
+    assert denied.status == 1
+    assert "it lacks mds 'allow *'" in denied.stderr
+    assert f"ceph auth get {entity}" in denied.stderr
+    assert f"auth caps {entity}" not in denied.stderr
+    wrong = site.cephctl("mds", "sessions", "-n", "client.admin", "-k", str(keyring(path, "client.admin", random_key())))
+    assert wrong.status == 4
+    assert "client.admin mon" not in wrong.stderr
+
+
 def test_with_less_than_all_caps_reading_still_works(site: Site, tmp_path: Path) -> None:
     login = entity_with(site, tmp_path, "mon", "allow r", "mds", "allow r")
     assert site.cephctl("tenant", "usage", *login).status == 0
@@ -94,9 +109,10 @@ def test_files_that_are_not_there(site: Site, tmp_path: Path) -> None:
     missing = refused(site, "-k", f"{tmp_path}/no").stderr
     assert f"no keyring of client.cephctl at {tmp_path}/no" in missing
     assert "ceph auth get-or-create client.cephctl" in missing
+    assert "-o ./client.cephctl.keyring" in missing
     found = refused(site, "-n", "client.other").stderr
     assert "has no key for client.other, only for client.cephctl" in found
-    assert f"-o {site.cluster.keyring('client.cephctl')}" not in found, "it would overwrite the keyring that is there"
+    assert "-o " not in found, "it would overwrite the keyring that is there"
 
 
 def test_ceph_s_own_search_list_is_named(site: Site, tmp_path: Path) -> None:

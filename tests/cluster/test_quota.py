@@ -118,6 +118,11 @@ def test_an_ancestors_tighter_limit_is_shown(site: Site) -> None:
     assert "tighter limit at /" in change.stderr
     [shown] = site.cephctl("tenant", "quota", "get", "acme", "-f", "json").json
     assert (shown["max_bytes"], shown["effective_max_bytes"], shown["effective_path"]) == (10 * GIB, 5 * GIB, "/")
+    site.storage.write("/acme/home/g", 1 << 20)
+    site.storage.wait_for_rbytes("/acme", (1 << 20) + 14)
+    reads = (["quota", "get", "acme"], ["usage", "acme"])
+    shares = [site.cephctl("tenant", *read, "-f", "json").json[0]["percent"] for read in reads]
+    assert shares[0] == shares[1], "percent is of the tenant's own limit everywhere"
 
 
 def test_tenants_below_a_directory(site: Site) -> None:

@@ -100,6 +100,29 @@ def test_mds_killed_and_no_standby(site: Site, healthy_again: None) -> None:
         site.cluster.start(standby)
 
 
+def test_a_frozen_mds_that_nobody_can_replace_is_an_error(site: Site, healthy_again: None) -> None:
+    """After 15 s the monitors call it laggy, and its rank still reads up:active."""
+    active = site.cluster.active_mds()
+    standby = ({"mds.a", "mds.b"} - {active}).pop()
+    try:
+        site.cluster.send(standby, signal.SIGKILL)
+        site.cluster.ceph("mds", "fail", standby.removeprefix("mds."))
+        with frozen(site.cluster, active):
+            wait_until("a laggy MDS", lambda: '"laggy": true' in site.cephctl("mds", "status", "-f", "json", *TIMEOUT).stdout, 60)
+            shown = site.cephctl("mds", "status", "-f", "json")
+            assert shown.status == 3
+            assert (shown.json["daemons"][0]["state"], shown.json["daemons"][0]["laggy"]) == ("up:active", True)
+            codes = {finding["code"]: finding["severity"] for finding in shown.json["findings"]}
+            assert codes["MDS_LAGGY"] == "HEALTH_ERR"
+            assert {"MDS_NO_STANDBY", "MDS_INSUFFICIENT_STANDBY"} & set(codes)
+            for command in (("mds", "sessions"), *commands.TENANT):
+                result = site.cephctl(*command, *TIMEOUT)
+                assert result.status == 4
+                assert active in result.stderr
+    finally:
+        site.cluster.start(standby)
+
+
 def test_mon_killed(site: Site) -> None:
     try:
         site.cluster.send("mon.a", signal.SIGKILL)

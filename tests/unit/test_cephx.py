@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cephctl.cephconf import MalformedFile, lookup, parse_sections
+from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
 from cephctl.cephx import MalformedKey, caps_command, parse_caps, parse_key, parse_keyring
 
 times = st.integers(0, 2**32 - 1)
@@ -91,6 +91,12 @@ def test_conf_sections_override_each_other_as_in_ceph() -> None:
     assert lookup(sections, "client.x", "keyring") == "c"
     assert lookup(sections, "client.x", "mon host") == "m"
     assert lookup(sections, "osd.0", "keyring") == "g"
+
+
+def test_comments_may_hold_anything() -> None:
+    assert parse_sections(plain_text("# Zürich\n[global]\nmon host = a ; für alle\n".encode())) == {"global": {"mon host": "a"}}
+    with pytest.raises(MalformedFile, match="line 2"):
+        plain_text("# ok\n[glöbal]\n".encode())
 
 
 services = st.sampled_from(["mon", "mgr", "osd", "mds"])

@@ -29,10 +29,10 @@ def test_what_is_shown_is_within_a_twentieth(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "G", "-1", "10X", "1.5", "1e3", "ten", "10 G B", "0x10", "10GB", "8E", "9999999999E", "1..5G"]
+    "text", ["", "G", "-1", "10X", "1.5", "1e3", "ten", "10 G B", "0x10", "10GB", "8E", "9999999999E", "1..5G", "0.0001K"]
 )
 def test_bad_sizes_are_refused_with_the_text(text: str) -> None:
-    with pytest.raises(ValueError, match=r"size|ambiguous|hold|whole"):
+    with pytest.raises(ValueError, match=r"size|ambiguous|hold|whole|less"):
         parse_size(text)
 
 
