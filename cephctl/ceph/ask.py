@@ -64,8 +64,20 @@ def answer(target: Target, question: Question, report: Report) -> Generator[Any,
 def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Unanswered:
     """The same error, naming the daemons that are silent now. A session left behind is evicted."""
     silent, evicted = examine(target, session, INQUEST_SECONDS)
-    notes = [*silent, *session_note(session, evicted)]
-    return Unanswered(silence.whom, silence.what, silence.seconds, "; ".join(notes) or None)
+    if not silent and silence.whom.startswith("mds."):
+        silent = [unexplained(target)]
+    return Unanswered(silence.whom, silence.what, silence.seconds, "\n".join([*silent, *session_note(session, evicted)]) or None)
+
+
+def unexplained(target: Target) -> str:
+    """Every daemon says hello, and yet an MDS is silent: 18.2 does not answer a client without mds caps at all (measured)."""
+    from cephctl.ceph.login import caps_hint
+    from cephctl.cephx import OPERATOR_CAPS
+
+    return (
+        "every daemon that was asked is alive; the MDS may be overloaded, or "
+        f"{target.entity} may lack mds '{OPERATOR_CAPS['mds']}':\n{caps_hint(target.entity)}"
+    )
 
 
 def interrupted(target: Target, session: Mounted | None) -> Interrupted:

@@ -126,5 +126,5 @@ def problems(app: App) -> Iterator[Finding]:
         except Interrupted:
             raise
         except CephctlError as error:
-            yield Finding(code, Severity.ERR, error.message, (error.hint,) if error.hint else ())
+            yield Finding(code, Severity.ERR, error.message, tuple((error.hint or "").splitlines()))
             return

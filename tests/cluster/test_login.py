@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import struct
 import time
 from pathlib import Path
@@ -62,8 +63,9 @@ def test_missing_caps_are_named_with_the_command_that_grants_them(
 ) -> None:
     login = entity_with(site, tmp_path, *caps)
     result = site.cephctl(*command, *login)
-    assert result.status == 1, result
-    assert f"it lacks {lacks}" in result.stderr
+    # 18.2 leaves a client without any mds cap without an answer.
+    assert result.status in ((1,) if "mds" in caps else (1, 4)), result
+    assert re.search(f"lacks? {re.escape(lacks)}", result.stderr)
     assert f"ceph auth caps {login[1]} mon 'allow r' mds 'allow *'" in result.stderr
     granted = site.cluster.ceph("auth", "caps", login[1], "mon", "allow r", "mds", "allow *")
     assert granted is not None
@@ -84,8 +86,8 @@ def test_nobody_elses_caps_are_told_to_be_replaced(site: Site, tmp_path: Path) -
     path = tmp_path / "k"
     path.write_text(site.cluster.ceph("auth", "get-or-create", entity, "mon", "allow r", "osd", "allow rw pool=cephfs_data"))
     denied = site.cephctl("mds", "sessions", "-n", entity, "-k", str(path))
-    assert denied.status == 1
-    assert "it lacks mds 'allow *'" in denied.stderr
+    assert denied.status in (1, 4)
+    assert re.search(r"lacks? mds 'allow \*'", denied.stderr)
     assert f"ceph auth get {entity}" in denied.stderr
     assert f"auth caps {entity}" not in denied.stderr
     wrong = site.cephctl("mds", "sessions", "-n", "client.admin", "-k", str(keyring(path, "client.admin", random_key())))
@@ -178,4 +180,4 @@ def test_config_check(site: Site, tmp_path: Path) -> None:
     found = site.cephctl("config", "check", *login, "-f", "json")
     assert found.status == 3
     assert found.json[0]["code"] == "CONFIG_MDS"
-    assert "auth caps" in found.json[0]["detail"][0]
+    assert "auth caps" in " ".join(found.json[0]["detail"])

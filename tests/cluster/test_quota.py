@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
 
 from tests.cluster.conftest import Site
 from tests.command import Cephctl
+from tests.lab.shell import wait_until
 
 GIB = 1 << 30
 
@@ -102,7 +104,12 @@ def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, l
         seen += os.read(leader, 4096)
     assert b"1 GiB" in seen
     if answer == "\x03":
-        os.killpg(program.pid, 2)
+        # Python's input() may miss a signal that comes in the instant before it reads: press again, as a person would.
+        def ended() -> bool:
+            os.killpg(program.pid, signal.SIGINT)
+            return program.poll() is not None
+
+        wait_until("the end", ended, 60)
     else:
         os.write(leader, answer.encode() + b"\n")
     assert program.wait(60) == status
