@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.worker import Limits, Mounted, Report, Worker, worker
-from cephctl.errors import CephctlError, Crashed, Interrupted, Unanswered
+from cephctl.errors import CephctlError, Crashed, Interrupted, Unanswered, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from cephctl.ceph.cluster import Cluster
@@ -58,7 +58,10 @@ def answer(target: Target, question: Question, report: Report) -> Generator[Any,
     from cephctl.ceph.login import check
 
     with Cluster(check(target), report).connected() as cluster:
-        yield from question(cluster)
+        try:
+            yield from question(cluster)
+        except UnexpectedAnswer as error:
+            raise UnexpectedAnswer(error.message, f"the cluster runs {cluster.version()}; cephctl knows 16.2 and 18.2") from None
 
 
 def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Unanswered:

@@ -27,9 +27,7 @@ class Answer(dict[str, Any]):
     prefix = ""
 
     def __missing__(self, key: str) -> Any:
-        raise UnexpectedAnswer(
-            f"the answer to '{self.prefix}' has no '{key}'", "this Ceph release may be newer or older than cephctl knows"
-        )
+        raise UnexpectedAnswer(f"the answer to '{self.prefix}' has no '{key}'")
 
 
 class Cluster:
@@ -99,6 +97,10 @@ class Cluster:
         hosts = dict.fromkeys(host for host, _ in self.monitors)
         return f"{'monitor' if len(hosts) == 1 else 'monitors'} {', '.join(hosts)}"
 
+    def version(self) -> str:
+        """What the monitors run, as `ceph version` prints it."""
+        return str(self.command("version")["version"])
+
     def command(self, prefix: str, **arguments: Any) -> Any:
         """One command to the monitors, its JSON answer decoded."""
         self.report(Waiting(self.monitors_named(), f"answer '{prefix}'"))
@@ -162,4 +164,5 @@ def decode(prefix: str, output: bytes) -> Any:
     try:
         return json.loads(output or b"{}", object_hook=answer)
     except ValueError:
-        raise UnexpectedAnswer(f"the answer to '{prefix}' is no JSON: {output[:60]!r}") from None
+        # Not what it is: an answer may hold a key.
+        raise UnexpectedAnswer(f"the answer to '{prefix}' is no JSON ({len(output)} bytes)") from None

@@ -186,7 +186,7 @@ class FileSystem:
             case errno.ETIMEDOUT:
                 return Unanswered(self.whom, deed, self._cluster.target.timeout)
             case errno.EXDEV | errno.EINVAL | errno.EOPNOTSUPP:
-                return UnexpectedAnswer(f"cannot {deed}: {os.strerror(abs(code))}", "this Ceph release may not support it")
+                return UnexpectedAnswer(f"cannot {deed}: {os.strerror(abs(code))}")
         return UnexpectedAnswer(f"cannot {deed}: {error}")
 
     def permission(self, deed: str) -> Denied:

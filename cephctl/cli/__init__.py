@@ -11,7 +11,7 @@ import click
 
 from cephctl import __version__
 from cephctl.cli.app import App
-from cephctl.cli.options import GLOBAL_OPTIONS, global_options
+from cephctl.cli.options import global_options
 from cephctl.errors import CephctlError, ExitStatus, UsageError
 from cephctl.model import Outcome
 
@@ -74,7 +74,7 @@ def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> cl
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "auto_envvar_prefix": None},
 )
-@global_options(GLOBAL_OPTIONS)
+@global_options
 @click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -49,18 +49,11 @@ GLOBAL_OPTIONS = (
 )
 
 
-def global_options(options: Sequence[Callable[[], click.Option]], hidden: bool = False) -> Callable[[F], F]:
-    """Declare options whose values go to the App instead of the function."""
-
-    def decorate(function: F) -> F:
-        parameters = [make() for make in options]
-        for parameter in parameters:
-            parameter.hidden = hidden
-        known = list(getattr(function, "__click_params__", ()))
-        function.__click_params__ = [*reversed(parameters), *known]  # type: ignore[attr-defined]
-        return function
-
-    return decorate
+def global_options(function: F) -> F:
+    """Declare the options whose values go to the App instead of the function."""
+    known = list(getattr(function, "__click_params__", ()))
+    function.__click_params__ = [*reversed([make() for make in GLOBAL_OPTIONS]), *known]  # type: ignore[attr-defined]
+    return function
 
 
 class Verb(click.Command):
@@ -69,12 +62,10 @@ class Verb(click.Command):
     def __init__(self, *arguments: Any, changes: bool = False, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         shown = (FORMAT, YES, DRY_RUN) if changes else (FORMAT,)
-        taken = {name for parameter in self.params for name in parameter.opts}
         for make in GLOBAL_OPTIONS:
             parameter = make()
-            if taken.isdisjoint(parameter.opts):
-                parameter.hidden = make not in shown
-                self.params.append(parameter)
+            parameter.hidden = make not in shown
+            self.params.append(parameter)
 
 
 class Noun(click.Group):
