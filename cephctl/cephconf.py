@@ -13,18 +13,29 @@ class MalformedFile(ValueError):
 
 
 def plain_text(content: bytes) -> str:
-    """The file as text, without its comments. librados aborts the process on a byte order mark and hangs on a NUL byte (measured, 16.2.15)."""
+    """The file as text, without its comments.
+
+    librados aborts the process on a byte order mark and hangs on a NUL byte (measured, 16.2.15).
+    """
     if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise MalformedFile("it begins with a byte order mark; save it as plain ASCII")
     if b"\0" in content:
         raise MalformedFile("it has a NUL byte; it is no text file")
     # Comments may hold anything: librados does not read them.
-    content = re.sub(rb"(?m)(^|\s)[#;].*$", b"", content)
-    try:
-        return content.decode("ascii")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise MalformedFile(f"line {line} has a character that is not ASCII") from None
+    text = without_comments(content.decode("latin-1"))
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.isascii():
+            raise MalformedFile(f"line {number} has a character that is not ASCII")
+    return text
+
+
+def without_comments(text: str) -> str:
+    r"""The same lines, each up to its comment.
+
+    >>> without_comments("a # one\n; two\nb;c")
+    'a\n\nb;c'
+    """
+    return re.sub(r"(?m)(^|[ \t])[#;].*$", "", text)
 
 
 def parse_sections(text: str) -> Sections:
@@ -36,7 +47,7 @@ def parse_sections(text: str) -> Sections:
     sections: dict[str, dict[str, str]] = {}
     section = ""
     for number, raw in enumerate(re.sub(r"\\\n", "  ", text).splitlines(), start=1):
-        line = re.sub(r"(?:^|\s)[#;].*", "", raw).strip()
+        line = without_comments(raw).strip()
         if not line:
             continue
         if header := re.fullmatch(r"\[\s*(.+?)\s*\]", line):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cephctl.ceph.cluster import EVICTED, EVICTED_HINT, Cluster, denied
 from cephctl.ceph.worker import Mounted, Unmounted, Waiting
-from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable
+from cephctl.errors import Blocklisted, CephctlError, NotFound, Unanswered, UnexpectedAnswer, Unreachable
 
 if TYPE_CHECKING:
     import cephfs
@@ -180,7 +180,7 @@ class FileSystem:
             case errno.ENOENT:
                 return NotFound(f"cannot {deed}: no such file or directory")
             case errno.EACCES | errno.EPERM:
-                return self.permission(deed)
+                return denied(self._cluster.target.entity, deed, "mds")
             case errno.ESHUTDOWN:
                 return Blocklisted(EVICTED, EVICTED_HINT)
             case errno.ETIMEDOUT:
@@ -188,9 +188,6 @@ class FileSystem:
             case errno.EXDEV | errno.EINVAL | errno.EOPNOTSUPP:
                 return UnexpectedAnswer(f"cannot {deed}: {os.strerror(abs(code))}")
         return UnexpectedAnswer(f"cannot {deed}: {error}")
-
-    def permission(self, deed: str) -> Denied:
-        return denied(self._cluster.target.entity, deed, "mds")
 
 
 def mount(cluster: Cluster) -> FileSystem:

@@ -10,14 +10,13 @@ import click
 
 from cephctl.cli.app import App, table
 from cephctl.cli.options import TENANTS, Noun, Size, complete_tenants
-from cephctl.errors import Interrupted, Unanswered, UsageError
+from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
 from cephctl.model import Outcome, Table
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
     from cephctl.tenants.quota import QuotaChange
 
-UNSURE = "the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'"
 SORTS = ("name", "used", "percent", "files")
 
 
@@ -66,7 +65,8 @@ def show(app: App, name: str) -> Any:
 def usage(app: App, names: tuple[str, ...], sort: str, over: float | None, top: int | None) -> Outcome:
     """Show what tenants use.
 
-    Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's recursive statistics: nothing is walked, and they lag writes by about ten seconds.
+    Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's recursive statistics:
+    nothing is walked, and they lag writes by about ten seconds.
 
     \b
     Examples:
@@ -92,7 +92,8 @@ def quota() -> None:
 def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     """Show limits of tenants.
 
-    Without a name, of all. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit binds its tenants too.
+    Without a name, of all. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit
+    binds its tenants too.
     """
     from cephctl.tenants.quota import Quota, read_quotas
 
@@ -155,11 +156,10 @@ def change_quotas(app: App, names: tuple[str, ...], every: bool, force: bool, ma
         ask_first(app, [change for change in changes(dry_run=True) if change.changed])
     try:
         outcome = table(QuotaChange, changes(app.dry_run))
-    except (Unanswered, Interrupted):
-        app.warn(UNSURE)
+    except CephctlError as error:
+        warn_of_doubt(app, error)
         raise
-    if any(isinstance(error, (Unanswered, Interrupted)) for error in outcome.errors):
-        app.warn(UNSURE)
+    warn_of_doubt(app, *outcome.errors)
     report(app, [] if outcome.value is None else list(outcome.value.rows), max_bytes)
     return outcome
 
@@ -196,6 +196,12 @@ def report(app: App, changes: list[QuotaChange], max_bytes: int) -> None:
         app.note(
             f"{count(len(unchanged), 'tenant')} had these limits already: {unchanged[0].name}{' …' if unchanged[1:] else ''}"
         )
+
+
+def warn_of_doubt(app: App, *errors: CephctlError) -> None:
+    """A request that nobody waited for any longer may still be carried out."""
+    if not app.dry_run and any(isinstance(error, (Unanswered, Interrupted)) for error in errors):
+        app.warn("the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'")
 
 
 def warn_of_rename(app: App, changes: list[QuotaChange]) -> None:

@@ -15,7 +15,7 @@ from tests.cluster.conftest import Site
 from tests.cluster.storage import mds_commands, session_of
 from tests.command import Cephctl
 from tests.lab.ceph import Cluster
-from tests.lab.shell import is_alive, wait_until
+from tests.lab.shell import is_alive, stat_fields, wait_until
 
 TIMEOUT = ("--timeout", "2")
 MDS_COMMANDS = tuple(command for command in commands.ALL if command != ("cluster", "status"))
@@ -184,8 +184,7 @@ def settled(pid: int) -> bool:
 
 
 def cpu_time(pid: int) -> str:
-    with open(f"/proc/{pid}/stat") as file:
-        return " ".join(file.read().rpartition(")")[2].split()[11:13])
+    return " ".join(stat_fields(pid)[11:13])
 
 
 def links(pid: int) -> list[str]:

@@ -12,7 +12,7 @@ from tests.lab import image, network, site
 from tests.lab.ceph import DAEMONS, Cluster
 from tests.lab.machine import Machine
 from tests.lab.places import CLUSTER, INSIDE, NAMESPACE, NODES, RUN, STORAGE
-from tests.lab.shell import LabError, need, wait_until
+from tests.lab.shell import LabError, need, stat_fields, wait_until
 
 RELEASES = ("bookworm", "trixie")
 HOST_RELEASE = "bookworm"
@@ -27,7 +27,6 @@ PROGRAMS = {
     "ssh": "openssh-client",
     "haproxy": "haproxy",
 }
-SAY: Callable[[str], None] = print
 
 
 def up(release: str) -> None:
@@ -45,14 +44,14 @@ def up(release: str) -> None:
         start_cluster(cluster, release)
         for node in nodes:
             node.stop()
-    SAY("waking the web nodes")
+    print("waking the web nodes")
     each(reset_if_down, nodes)
     site.start_haproxy()
     site.wait_for_haproxy()
 
 
 def start_cluster(cluster: Cluster, release: str) -> None:
-    SAY(f"starting a Ceph cluster ({release})")
+    print(f"starting a Ceph cluster ({release})")
     (RUN / "release").unlink(missing_ok=True)
     cluster.up()
     site.make_tenants(cluster, INSIDE)
@@ -151,5 +150,5 @@ def status() -> list[tuple[str, str]]:
 def process_state(pid: int | None) -> str:
     if pid is None:
         return "stopped"
-    letter = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    letter = stat_fields(pid)[0]
     return f"frozen (pid {pid})" if letter == "T" else f"running (pid {pid})"

@@ -96,9 +96,14 @@ def stop_pid(pid: int | None, seconds: float = 10) -> None:
 def is_alive(pid: int) -> bool:
     """A zombie counts as ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return stat_fields(pid)[0] != "Z"
     except OSError:
         return False
+
+
+def stat_fields(pid: int) -> list[str]:
+    """What /proc says of a process behind its name: the state's letter comes first."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def words(values: Sequence[object]) -> str:

@@ -97,6 +97,8 @@ def test_comments_may_hold_anything() -> None:
     assert parse_sections(plain_text("# Zürich\n[global]\nmon host = a ; für alle\n".encode())) == {"global": {"mon host": "a"}}
     with pytest.raises(MalformedFile, match="line 2"):
         plain_text("# ok\n[glöbal]\n".encode())
+    with pytest.raises(MalformedFile, match="line 3"):
+        plain_text("[global]\n# ok\nä = b\n".encode())
 
 
 services = st.sampled_from(["mon", "mgr", "osd", "mds"])
