@@ -6,7 +6,7 @@ import os
 import sys
 
 # Nouns whose verbs ask the cluster.
-ASKING = {"tenant", "mds", "cluster"}
+ASKING = {"tenant", "node", "mds", "cluster"}
 
 
 def main() -> None:

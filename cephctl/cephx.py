@@ -17,9 +17,13 @@ KEY_TYPES = {1: "aes", 2: "aes256k"}
 HEADER = struct.Struct("<HIIH")
 SERVICES = ("mon", "mgr", "osd", "mds")
 
-OPERATOR_CAPS: Mapping[str, str] = {"mon": "allow r", "mds": "allow *"}
-"""The least that tenant, mds and cluster commands need. `mds 'allow *'` because the MDS gives its session list to nobody
-with less (16.2), and quotas need its `p` anyway."""
+OPERATOR_CAPS: Mapping[str, str] = {
+    "mon": 'allow r, allow command "auth get" with entity=client.web, allow command "osd blocklist", allow command "mds fail"',
+    "mds": "allow *",
+}
+"""The least that all commands need: to read the web nodes' own entity (its caps, and the key that `node push` writes), and the
+two changes that an incident asks for. `mds 'allow *'` because the MDS gives its session list to nobody with less (16.2), and
+quotas need its `p` anyway."""
 
 
 class MalformedKey(ValueError):

@@ -28,7 +28,8 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        return f"CEPHCTL_{self.name.upper()}"
+        prefix = "" if self.section in ("ceph", "tenants") else f"{self.section.upper()}_"
+        return f"CEPHCTL_{prefix}{self.name.upper()}"
 
 
 SETTINGS = (
@@ -38,6 +39,13 @@ SETTINGS = (
     Setting("ceph", "filesystem", str, None, "the CephFS to work on; without it, the only one"),
     Setting("ceph", "timeout", float, 10.0, "seconds that one answer of the cluster may take"),
     Setting("tenants", "root", str, "/", "the directory of the file system that holds the tenants"),
+    Setting("mount", "path", str, "/var/www/storage", "where the web nodes mount the file system"),
+    Setting("mount", "root", str, "/", "the directory of the file system that they mount"),
+    Setting("mount", "entity", str, "client.web", "the entity that they mount it as"),
+    Setting("mount", "options", str, "noatime", "their further mount options"),
+    Setting("mount", "sentinel", str, ".cephctl-sentinel", "the file below the path that the OSD probe reads"),
+    Setting("ssh", "config", str, None, "an ssh configuration; without it, the user's and the system's"),
+    Setting("ssh", "timeout", float, 30.0, "seconds that one node may take to answer"),
 )
 NODE_SETTINGS = {"address": str, "shard": str}
 
@@ -151,7 +159,7 @@ def check_key(key: str, known: Any, file: str | None, what: str, where: str) -> 
 def value_of(
     setting: Setting, flags: Mapping[str, Any], environment: Mapping[str, str], content: Mapping[str, Any], file: str | None
 ) -> Value:
-    if flags.get(setting.name) is not None:
+    if setting.section == "ceph" and flags.get(setting.name) is not None:
         return Value(typed(setting, flags[setting.name], "command line"), "command line")
     for variable in (setting.variable, "CEPH_CONF") if setting.name == "conf" else (setting.variable,):
         if environment.get(variable):
@@ -180,17 +188,18 @@ def type_name(kind: type) -> str:
 
 def check_values(values: Mapping[str, Value]) -> None:
     """Rules that one value alone can break."""
-    timeout = values["ceph.timeout"]
-    if not 1 <= timeout.value <= 3600:
-        raise UsageError(f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}")
-    name = values["ceph.name"]
-    if not name.value.startswith("client.") or name.value == "client.":
-        raise UsageError(f"{name.source}: '{name.value}' is no client entity", "write it as client.NAME, such as client.cephctl")
-    root = values["tenants.root"]
-    if os.path.normpath(root.value) != root.value or not root.value.startswith("/"):
-        raise UsageError(
-            f"{root.source}: tenants.root must be a path from the file system's root, such as /tenants, not '{root.value}'"
-        )
+    for key in ("ceph.timeout", "ssh.timeout"):
+        timeout = values[key]
+        if not 1 <= timeout.value <= 3600:
+            raise UsageError(f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}")
+    for key, example in (("ceph.name", "client.cephctl"), ("mount.entity", "client.web")):
+        name = values[key]
+        if not name.value.startswith("client.") or name.value == "client.":
+            raise UsageError(f"{name.source}: '{name.value}' is no client entity", f"write it as client.NAME, such as {example}")
+    for key, meaning in (("tenants.root", "/tenants"), ("mount.root", "/web"), ("mount.path", "/var/www/storage")):
+        path = values[key]
+        if os.path.normpath(path.value) != path.value or not path.value.startswith("/"):
+            raise UsageError(f"{path.source}: {key} must be an absolute path, such as {meaning}, not '{path.value}'")
 
 
 def nodes_of(content: Mapping[str, Any], file: str | None) -> list[Node]:

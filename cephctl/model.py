@@ -71,12 +71,20 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True)
 class Finding(Record):
-    """One entry of `ceph health detail`, or one of ours in its shape."""
+    """One entry of `ceph health detail`, or one of ours in its shape.
+
+    `node_says` and `cluster_says` are the evidence of the two sides. `remedy` is the next command, ready to paste; it is for
+    this machine, or for `remedy_host` where that is given.
+    """
 
     code: str
     severity: Severity
     summary: str
     detail: tuple[str, ...] = ()
+    node_says: tuple[str, ...] = ()
+    cluster_says: tuple[str, ...] = ()
+    remedy: str | None = None
+    remedy_host: str | None = None
 
     columns = (
         Column("severity", "SEVERITY", Kind.SEVERITY),

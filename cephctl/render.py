@@ -14,6 +14,7 @@ from cephctl.units import format_ago, format_duration, format_size
 
 NUMBERS = (Kind.COUNT, Kind.SIZE, Kind.LIMIT, Kind.NUMBER_LIMIT, Kind.PERCENT)
 GAP = "  "
+INDENT = " " * 8
 COLOURS = {Severity.WARN: "33", Severity.ERR: "31", Severity.UNKNOWN: "35"}
 STATES = {
     "HEALTH_OK": Severity.OK,
@@ -119,7 +120,23 @@ def blocks_of(value: Any, coloured: bool) -> Iterator[list[str]]:
         yield properties(value, coloured)
     for field, kind in value.sections:
         rows = getattr(value, field)
-        yield findings(rows, coloured) if kind is Finding else grid(Table(kind, rows), coloured)
+        if kind is Finding:
+            yield findings(rows, coloured)
+        else:
+            yield grid(Table(kind, rows), coloured)
+            yield from below(rows, kind, coloured)
+
+
+def below(rows: tuple[Record, ...], kind: type[Record], coloured: bool) -> Iterator[list[str]]:
+    """The findings that rows of a table have, each under the row's name."""
+    for row in rows:
+        found = [each for field, type_ in kind.sections if type_ is Finding for each in many(getattr(row, field))]
+        if found:
+            yield [str(getattr(row, kind.columns[0].field)), *findings(tuple(found), coloured)]
+
+
+def many(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def grid(table: Table, coloured: bool) -> list[str]:
@@ -162,9 +179,14 @@ def findings(rows: tuple[Finding, ...], coloured: bool) -> list[str]:
     """Findings as `ceph health detail` prints them."""
     lines = []
     for finding in rows:
-        severity = paint(f"{finding.severity.name:<5}", finding.severity, coloured)
+        severity = paint(f"{finding.severity.name:<8}", finding.severity, coloured)
         lines.append(f"{severity}{finding.code}: {printable(finding.summary)}")
-        lines += [f"     {printable(line)}" for line in finding.detail]
+        lines += [f"{INDENT}{printable(line)}" for line in finding.detail]
+        lines += [f"{INDENT}node:    {printable(line)}" for line in finding.node_says]
+        lines += [f"{INDENT}cluster: {printable(line)}" for line in finding.cluster_says]
+        if finding.remedy:
+            where = f"on {finding.remedy_host}: " if finding.remedy_host else ""
+            lines.append(f"{INDENT}do:      {where}{printable(finding.remedy)}")
     return lines
 
 

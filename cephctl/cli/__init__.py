@@ -18,6 +18,7 @@ from cephctl.model import Outcome
 # Noun → what its help line says. Nothing is imported until a noun is used.
 NOUNS = {
     "tenant": "Tenants: list them, their usage, their quotas.",
+    "node": "Web nodes: diagnose and remount their CephFS.",
     "mds": "Metadata servers: status and client sessions.",
     "cluster": "The Ceph cluster: status.",
     "config": "cephctl's own configuration.",

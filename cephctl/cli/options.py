@@ -117,5 +117,15 @@ def complete_nodes(ctx: click.Context, parameter: click.Parameter, incomplete: s
         return []
 
 
+def complete_nodes_and_shards(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of web nodes and of their shards."""
+    app = ctx.find_object(App) or App()
+    try:
+        names = dict.fromkeys(name for node in app.config.nodes for name in (node.name, node.shard))
+    except CephctlError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
 NODES = click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 TENANTS = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_tenants)

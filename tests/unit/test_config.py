@@ -52,8 +52,8 @@ def test_the_users_file_comes_before_the_systems(tmp_path: Path) -> None:
         ("[ceph]\ntimeout = 0\n", "between 1 and 3600", None),
         ("[ceph]\nconf = 3\n", "ceph.conf must be a string", None),
         ("[ceph]\nname = 'web'\n", "no client entity", None),
-        ("[tenants]\nroot = 'x'\n", "tenants.root must be a path", None),
-        ("[tenants]\nroot = '/a/../b'\n", "tenants.root must be a path", None),
+        ("[tenants]\nroot = 'x'\n", "tenants.root must be an absolute path", None),
+        ("[tenants]\nroot = '/a/../b'\n", "tenants.root must be an absolute path", None),
         ("[ceph\n", "no TOML", None),
     ],
 )

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "cephctl"
 # Layer → what its modules may import of ours, besides their own layer.
 ALLOWED = {
     "model": set(),
+    "node": set(),
     "access": {"model"},
     "logic": {"model", "access"},
     "render": {"model"},
@@ -23,7 +24,10 @@ LAYERS = {
     "cephctl.render": "render",
     "cephctl.tenants": "logic",
     "cephctl.status": "logic",
+    "cephctl.doctor": "logic",
     "cephctl.ceph": "access",
+    "cephctl.ssh": "access",
+    "cephctl.node": "node",
     "cephctl": "model",
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

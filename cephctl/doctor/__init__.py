@@ -1,0 +1,1 @@
+"""What is wrong with a web node's mount, from both sides: facts, checks, and a verdict."""

@@ -1,0 +1,111 @@
+"""Gather the facts of both sides at the same time, or read them from a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cephctl.config import Config, Node
+from cephctl.doctor.cluster_facts import addresses
+from cephctl.doctor.view import NodeFacts, Site
+from cephctl.errors import CephctlError, Interrupted, UsageError
+from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
+
+FORMAT = 1
+ADDRESS_SECONDS = 2.0
+"""How long a node that is connected waits for the cluster's addresses before it is asked without them."""
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was gathered; the same from a file."""
+
+    site: Site
+    cluster: Mapping[str, Any]
+    nodes: tuple[NodeFacts, ...]
+
+
+def site_of(config: Config) -> Site:
+    return Site(
+        path=config["mount.path"],
+        root=config["mount.root"],
+        entity=config["mount.entity"],
+        options=config["mount.options"],
+        sentinel=config["mount.sentinel"],
+        filesystem=config["ceph.filesystem"] or None,
+        ssh_config=config["ssh.config"] or None,
+    )
+
+
+def gather(nodes: Sequence[Node], site: Site, cluster: Iterator[tuple[str, Any]], seconds: float, probe: float | None = PROBE_SECONDS, **more: Any) -> Facts:
+    """Ask the cluster and the nodes. `probe` is how many seconds the mount gets to answer; None does not touch it."""
+    known: dict[str, Any] = {}
+    maps = threading.Event()
+
+    def arguments(node: Node) -> dict[str, Any]:
+        maps.wait(ADDRESS_SECONDS)
+        return request(site, probe) | {"addresses": addresses(known)} | more
+
+    answers = ask_all(nodes, Question("facts.facts", arguments, seconds), site.ssh_config)
+    try:
+        for name, value in cluster:
+            known[name] = [*known.get(name, ()), *value] if name == "sessions" and isinstance(value, list) else value
+            if name == "osdmap":
+                maps.set()
+    except Interrupted:
+        raise
+    except CephctlError as error:
+        lines = (error.hint or "").splitlines()
+        known |= {"error": error.message, "hint": error.hint, "silent": [line for line in lines if "says nothing" in line]}
+    finally:
+        maps.set()
+    found = {node.name: node_facts(node, answer) for node, answer in answers}
+    return Facts(site, known, tuple(found[node.name] for node in nodes))
+
+
+def request(site: Site, probe: float | None) -> dict[str, Any]:
+    """What the node program needs to know of the site."""
+    names = {"path": site.path, "entity": site.entity, "conf": site.conf, "secret": site.secret, "keyring": site.keyring}
+    return names | {"sentinel": site.sentinel, "probe": probe, "addresses": []}
+
+
+def node_facts(node: Node, answer: Answer | NodeFailed) -> NodeFacts:
+    if isinstance(answer, NodeFailed):
+        failure = {"code": answer.code, "problem": answer.problem, "hint": answer.hint}
+        return NodeFacts(node.name, node.shard, node.address, {}, failure=failure)
+    # Through JSON, as a file would give it: keys are text.
+    return NodeFacts(node.name, node.shard, node.address, answer.value, answer.asked, answer.answered)
+
+
+def save(facts: Facts, path: str) -> None:
+    """Write facts to a file for `--from`. They hold no key, but names and addresses: it is the owner's to read."""
+    import os
+
+    document = {"format": FORMAT, **dataclasses.asdict(facts)}
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(document, file, indent=1, sort_keys=True)
+            file.write("\n")
+    except OSError as error:
+        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
+
+
+def load(path: str) -> Facts:
+    """Read what `save` wrote."""
+    try:
+        with open(path) as file:
+            document = json.load(file)
+        if document["format"] != FORMAT:
+            raise UsageError(f"{path} was saved by another version of cephctl (format {document['format']}, this one reads {FORMAT})")
+        return Facts(Site(**document["site"]), document["cluster"], tuple(NodeFacts(**each) for each in document["nodes"]))
+    except FileNotFoundError:
+        raise UsageError(f"no file {path}", "'cephctl node doctor --save FILE' writes one") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} holds no facts", "'cephctl node doctor --save FILE' writes them") from None

@@ -1,0 +1,122 @@
+"""Who keeps a mount from going away: open files, working and root directories, mapped files; found without touching them."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+from cephctl.node.mounts import CEPH_TYPES
+
+MOST_NAMED = 5
+
+
+def pins() -> List[Dict[str, Any]]:
+    """Processes that hold something of a Ceph mount, or of a mount that was detached: `mount` is "live" or "detached"."""
+    spaces: Dict[str, Tuple[Set[int], Set[int], Set[str]]] = {}
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                held = holds(name, spaces)
+            except OSError:
+                # It has ended, or it is a kernel thread.
+                continue
+            for state in ("live", "detached"):
+                files = [path for where, path in held if where == state]
+                if files:
+                    found.append(dict(who(name), mount=state, files=files[:MOST_NAMED], count=len(files)))
+    return found
+
+
+def holds(pid: str, spaces: Dict[str, Tuple[Set[int], Set[int], Set[str]]]) -> Iterator[Tuple[str, str]]:
+    """Pairs: "live" or "detached", and the path as the process knows it."""
+    folder = "/proc/" + pid
+    space = os.readlink(folder + "/ns/mnt")
+    if space not in spaces:
+        spaces[space] = mounts_in(folder)
+    known, ceph, devices = spaces[space]
+    held: List[Tuple[str, str]] = []
+    for number, path in mount_ids(folder):
+        if number in ceph:
+            held.append(("live", path))
+        elif number not in known and path.startswith("/") and not path.startswith(("/memfd:", "/dev/", "/SYSV")):
+            held.append(("detached", path))
+    with open(folder + "/maps", errors="replace") as file:
+        mapped = {tuple(line.split(None, 5)[3:6:2]) for line in file if line.count(" ") > 5}
+    held += [("live", path.strip()) for device, path in (pair for pair in mapped if len(pair) == 2) if device in devices]
+    return iter(held)
+
+
+def mounts_in(folder: str) -> Tuple[Set[int], Set[int], Set[str]]:
+    """Of a process's namespace: all mount ids, those of Ceph mounts, and their devices as maps writes them."""
+    known, ceph, devices = set(), set(), set()
+    with open(folder + "/mountinfo", errors="replace") as file:
+        for line in file:
+            fields, _, rest = line.partition(" - ")
+            number, _, device = fields.split()[:3]
+            known.add(int(number))
+            if rest.split(" ", 1)[0] in CEPH_TYPES:
+                ceph.add(int(number))
+                major, _, minor = device.partition(":")
+                devices.add("{:02x}:{:02x}".format(int(major), int(minor)))
+    return known, ceph, devices
+
+
+def mount_ids(folder: str) -> Iterator[Tuple[int, str]]:
+    """The mount of every file a process has open, and of its cwd and root. O_PATH on a magic link asks no file system."""
+    for name in os.listdir(folder + "/fd"):
+        with open("{}/fdinfo/{}".format(folder, name)) as file:
+            match = re.search(r"mnt_id:\s*(\d+)", file.read())
+        if match:
+            yield int(match.group(1)), os.readlink("{}/fd/{}".format(folder, name))
+    for name in ("cwd", "root"):
+        fd = os.open("{}/{}".format(folder, name), os.O_PATH)
+        try:
+            with open("/proc/self/fdinfo/{}".format(fd)) as file:
+                match = re.search(r"mnt_id:\s*(\d+)", file.read())
+            if match:
+                yield int(match.group(1)), os.readlink("{}/{}".format(folder, name))
+        finally:
+            os.close(fd)
+
+
+def who(pid: str) -> Dict[str, Any]:
+    """A process by name, state and systemd unit."""
+    with open("/proc/{}/stat".format(pid), errors="replace") as file:
+        head, _, tail = file.read().rpartition(")")
+    return {"pid": int(pid), "command": head.partition("(")[2], "state": tail.split()[0], "unit": unit_of(pid)}
+
+
+def unit_of(pid: str) -> Optional[str]:
+    """The innermost unit of a process: a service, or a session's scope.
+
+    >>> unit_in("0::/system.slice/nginx.service")
+    'nginx.service'
+    """
+    with open("/proc/{}/cgroup".format(pid)) as file:
+        return unit_in(file.read())
+
+
+def unit_in(text: str) -> Optional[str]:
+    names = re.findall(r"([^/\n]+\.(?:service|scope))", text)
+    return names[-1] if names else None
+
+
+def sleepers() -> List[Dict[str, Any]]:
+    """Processes in an uninterruptible sleep inside the Ceph client."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            process = who(name)
+            if process["state"] != "D":
+                continue
+            with open("/proc/{}/stack".format(name)) as file:
+                stack = [line.split()[1].partition("+")[0] for line in file if len(line.split()) > 1]
+        except OSError:
+            continue
+        if any("ceph" in function for function in stack):
+            found.append(dict(process, stack=stack[:6]))
+    return found

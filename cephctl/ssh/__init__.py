@@ -1,0 +1,1 @@
+"""Web nodes, over SSH."""
