@@ -160,6 +160,14 @@ class FileSystem:
         with self.translated(f"set {name} of {path}"):
             self.raw.setxattr(os.fsencode(path), name, value.encode(), 0)
 
+    def create(self, path: str, size: int, mode: int) -> None:
+        """A new file of zeros, in which nothing is written: that needs no right to the data pool."""
+        self.waiting(f"create {path}")
+        name = os.fsencode(path)
+        with self.translated(f"create {path}"):
+            self.raw.close(self.raw.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+            self.raw.truncate(name, size)
+
     @property
     def raw(self) -> cephfs.LibCephFS:
         assert self._mount

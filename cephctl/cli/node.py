@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from cephctl.cli.app import App
+from cephctl.cli.app import App, table
 from cephctl.cli.options import Noun, complete_nodes_and_shards
-from cephctl.cli.verdict import FAIL_ON, status_of_findings
+from cephctl.cli.verdict import FAIL_ON
 from cephctl.config import Node
-from cephctl.errors import ExitStatus, NotFound, UsageError
-from cephctl.model import Outcome, Table
-
-if TYPE_CHECKING:
-    from cephctl.doctor.gather import Facts
-    from cephctl.doctor.verdict import Examination
+from cephctl.errors import UsageError
+from cephctl.model import Column, Outcome, Record, Table
 
 NAMES = click.argument("names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards)
 ALL = click.option("--all", "everything", is_flag=True, help="All nodes of the inventory.")
+
+
+@dataclass(frozen=True)
+class InventoryNode(Record):
+    """A web node of the configuration."""
+
+    name: str
+    address: str
+    shard: str
+
+    columns = (Column("name", "NODE"), Column("address", "ADDRESS"), Column("shard", "SHARD"))
 
 
 @click.group("node", cls=Noun)
@@ -56,6 +64,130 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
     if options["explain"]:
         return command.explanation(options["explain"])
     return command.run(app, chosen(app, names, everything, default_all=True) if not options["source"] else [], **options)
+
+
+@group.command("list")
+@click.pass_obj
+def list_nodes(app: App) -> Table:
+    """List the nodes of the inventory.
+
+    Nothing is asked; `node health` asks.
+    """
+    return Table(InventoryNode, tuple(InventoryNode(node.name, node.address, node.shard) for node in app.config.nodes))
+
+
+@group.command()
+@NAMES
+@click.pass_obj
+def health(app: App, names: tuple[str, ...]) -> Outcome:
+    """Say in one line per node whether its mount works.
+
+    Mounted means that it is CephFS and that the monitors and the MDS answer through it; writable, that a block of the sentinel
+    was read and written past the page cache. What does not answer within 3 s is said.
+    """
+    from cephctl.cli.health import look
+
+    return look(app, chosen(app, names, False, default_all=True))
+
+
+@group.command()
+@NAMES
+@click.option("--make-sentinel", is_flag=True, help="Create the file that the OSD probe reads, if it is not there.")
+@click.pass_obj
+def probe(app: App, names: tuple[str, ...], make_sentinel: bool) -> Outcome:
+    """Ask through the mounts: monitors, MDS and OSDs.
+
+    Three questions, each in a process of its own that is given up when it hangs: statfs for the monitors, a forced getattr for the
+    MDS, a direct read of the sentinel for the OSDs. Nothing is created on the mount; --make-sentinel creates the file from here.
+    """
+    from cephctl.cli.health import probe_nodes
+    from cephctl.cli.health import make_sentinel as make
+
+    nodes = chosen(app, names, False, default_all=True)
+    if make_sentinel:
+        make(app)
+    return probe_nodes(app, nodes)
+
+
+@group.command()
+@NAMES
+@click.pass_obj
+def sessions(app: App, names: tuple[str, ...]) -> Outcome:
+    """Show the MDS sessions of web nodes, as `mds sessions` does."""
+    from cephctl.status.sessions import MdsSession, read_sessions
+
+    wanted = [node.name for node in chosen(app, names, False, default_all=True)]
+    return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
+
+
+KILL = click.option("--kill", is_flag=True, help="End processes of no service that hold the mount.")
+SET_ASIDE = click.option("--set-aside", is_flag=True, help="Move files out of the bare directory that the mount would hide.")
+FORCE = click.option("--force", is_flag=True, help="Try although the mount is not expected to come up.")
+
+
+@group.command(changes=True)
+@NAMES
+@ALL
+@SET_ASIDE
+@FORCE
+@click.pass_obj
+def mount(app: App, names: tuple[str, ...], everything: bool, set_aside: bool, force: bool) -> Outcome:
+    """Mount through the unit, verify it, and start what stands on it.
+
+    One node after the other; it stops at the first that fails.
+    """
+    from cephctl.cli.ladder import run
+
+    return run(app, chosen(app, names, everything), "mount", set_aside=set_aside, force=force)
+
+
+@group.command(changes=True)
+@NAMES
+@ALL
+@KILL
+@click.pass_obj
+def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Outcome:
+    """Stop what stands on the mount, and unmount.
+
+    A plain umount, then a forced, then a lazy one, each given up when it hangs. The services stay stopped; `node mount` starts them.
+    """
+    from cephctl.cli.ladder import run
+
+    return run(app, chosen(app, names, everything), "umount", kill=kill)
+
+
+@group.command(changes=True)
+@NAMES
+@ALL
+@KILL
+@SET_ASIDE
+@FORCE
+@click.pass_obj
+def remount(app: App, names: tuple[str, ...], everything: bool, kill: bool, set_aside: bool, force: bool) -> Outcome:
+    """Take the mount away and bring it back as a new client.
+
+    What holds it is found and named: services are stopped and started again. The new mount is verified: a new client, three probes, an
+    open MDS session. A mount that would not come up again is not taken away. One node after the other; the first is the canary, and
+    it stops at the first that fails. --dry-run shows the steps.
+    """
+    from cephctl.cli.ladder import run
+
+    return run(app, chosen(app, names, everything), "remount", kill=kill, set_aside=set_aside, force=force)
+
+
+@group.command(changes=True)
+@NAMES
+@ALL
+@click.pass_obj
+def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
+    """Put ceph.conf, secret, keyring and mount unit on nodes.
+
+    The key and the monitors' addresses are the cluster's, the rest is the configuration's ([mount]). Only what differs is written, each
+    file at once or not at all; keys are shown by fingerprint. A mount that is up does not change: see `node remount`.
+    """
+    from cephctl.cli.push import run
+
+    return run(app, chosen(app, names, everything))
 
 
 def chosen(app: App, names: Sequence[str], everything: bool, default_all: bool = False) -> list[Node]:

@@ -1,0 +1,307 @@
+"""Take the mount of a node away and bring it back, and everything that stands on it with it.
+
+It runs to its end on the node, also when the one who asked has gone: a node is never left half-way because a connection broke.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import time
+from typing import Any, Callable, Dict, List, Optional
+
+from cephctl.node import facts, kernel_log, mounts, pins, probes, systemd
+from cephctl.node.children import Child
+
+LOCK = "/run/cephctl/mount.lock"
+FORCE, DETACH = 1, 2
+UMOUNT_SECONDS = 10.0
+STOP_SECONDS = 20.0
+GONE_SECONDS = 5.0
+PROBE_SECONDS = 15.0
+
+
+class Stuck(Exception):
+    """A step could not be done; what was done before it stands in the report."""
+
+
+class Ladder:
+    """The steps in their order; `report` says what was done, and where it stopped."""
+
+    def __init__(self, request: Dict[str, Any]) -> None:
+        self.request = request
+        self.path = request["path"]
+        self.unit = systemd.unit_name(self.path)
+        self.steps: List[Dict[str, Any]] = []
+        self.stopped: List[str] = []
+        self.zombies: List[Dict[str, Any]] = []
+        self.aside: Optional[str] = None
+
+    def report(self, problem: Optional[str]) -> Dict[str, Any]:
+        here = [each for each in facts.mounted(self.path) if each["target"] == self.path]
+        return {
+            "steps": self.steps,
+            "problem": problem,
+            "mounted": bool(here),
+            "client": self.client() if here else None,
+            "stopped": self.stopped,
+            "zombies": self.zombies,
+            "aside": self.aside,
+        }
+
+    def step(self, what: str, work: Callable[[], Optional[str]]) -> None:
+        begun = time.monotonic()
+        try:
+            detail = work()
+        except Stuck as stuck:
+            self.steps.append({"step": what, "done": False, "detail": str(stuck), "seconds": round(time.monotonic() - begun, 2)})
+            raise
+        self.steps.append({"step": what, "done": True, "detail": detail, "seconds": round(time.monotonic() - begun, 2)})
+
+    def client(self) -> Optional[Dict[str, Any]]:
+        """The youngest client of this kernel."""
+        try:
+            found = sorted(mounts.clients(), key=lambda each: each["id"])
+        except OSError:
+            return None
+        return found[-1] if found else None
+
+    def here(self) -> List[Dict[str, Any]]:
+        return [each for each in mounts.mounts() if each["target"] == self.path]
+
+    # Down
+
+    def down(self) -> None:
+        self.held = [pin for pin in pins.pins() if pin["mount"] == "live"]
+        self.step("look who holds {}".format(self.path), self.look)
+        if self.stopped:
+            self.step("stop {}".format(" ".join(self.stopped)), self.stop)
+        if self.strangers():
+            self.step("end {}".format(", ".join(name(pin) for pin in self.strangers())), self.end_strangers)
+        self.old = {each["id"] for each in mounts.clients()}
+        while self.here():
+            self.step("umount {}".format(self.path), self.umount)
+        self.step("see the old client go", self.see_it_go)
+
+    def look(self) -> Optional[str]:
+        """The services to stop: those that hold something, and those that systemd would stop with the unit."""
+        shown = systemd.show([self.unit], "RequiredBy,BoundBy,ActiveState")[0]
+        tied = [each for key in ("RequiredBy", "BoundBy") for each in shown.get(key, "").split() if each.endswith(".service")]
+        tied = [each["Id"] for each in systemd.show(tied, "Id,ActiveState") if each["ActiveState"] in ("active", "activating")] if tied else []
+        holding = [str(pin["unit"]) for pin in self.held if str(pin["unit"]).endswith(".service") and not is_login(str(pin["unit"]))]
+        self.stopped = sorted({*tied, *holding})
+        strangers = self.strangers()
+        if strangers and not self.request["kill"]:
+            raise Stuck("held by {}".format("; ".join("{}: {}".format(name(pin), pin["files"][0]) for pin in strangers)))
+        return None
+
+    def strangers(self) -> List[Dict[str, Any]]:
+        """Who holds the mount and belongs to no service: a shell, a job started by hand."""
+        return [pin for pin in self.held if not str(pin["unit"]).endswith(".service") or is_login(str(pin["unit"]))]
+
+    def stop(self) -> Optional[str]:
+        systemd.run("systemctl", "stop", "--no-block", *self.stopped)
+        ended = wait_until(lambda: not still_running(self.stopped), STOP_SECONDS)
+        if ended:
+            return None
+        # What hangs in the mount can still be killed, as a rule; what cannot stays behind as a zombie's holder.
+        systemd.run("systemctl", "kill", "-s", "KILL", *self.stopped)
+        wait_until(lambda: not still_running(self.stopped), 3)
+        left = still_running(self.stopped)
+        return "killed" if not left else "{} does not end".format(" ".join(left))
+
+    def end_strangers(self) -> Optional[str]:
+        pids = [pin["pid"] for pin in self.strangers()]
+        for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
+            for pid in pids:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    continue
+            if wait_until(lambda: not any(os.path.exists("/proc/{}".format(pid)) for pid in pids), seconds):
+                return None
+        return "some do not end"
+
+    def umount(self) -> Optional[str]:
+        """Plain, then forced, then lazy. Each in a child: it can hang for minutes after the mount is out of sight."""
+        before = len(self.here())
+        problem = ""
+        for way, flags in (("", 0), ("forced", FORCE), ("lazily", DETACH)):
+            child = Child(lambda say: say(umount2(self.path, flags)))
+            end = time.monotonic() + UMOUNT_SECONDS
+            while time.monotonic() < end and len(self.here()) >= before:
+                if child.wait(time.monotonic() + 0.1):
+                    break
+            if len(self.here()) < before:
+                # Still flushing, perhaps: it is left to it.
+                return way or None
+            problem = child.messages[-1] if child.messages else "no answer within {:.0f} s".format(UMOUNT_SECONDS)
+            child.abandon()
+            if problem == "EBUSY" and way == "" and wait_until(lambda: not busy(self.path), 3):
+                continue
+        raise Stuck("umount failed: {}".format(problem))
+
+    def see_it_go(self) -> Optional[str]:
+        """A client that outlives its mount is reported with who keeps it alive."""
+        if wait_until(lambda: not self.living(), GONE_SECONDS):
+            return None
+        holders = [pin for pin in pins.pins() if pin["mount"] == "detached"]
+        self.zombies = [dict(each, holders=[name(pin) for pin in holders]) for each in self.living()]
+        return "it lives on{}".format(", held by {}".format(", ".join(name(pin) for pin in holders)) if holders else " while it flushes")
+
+    def living(self) -> List[Dict[str, Any]]:
+        mounted = len({each["device"] for each in mounts.ceph_mounts()})
+        found = [{"id": each["id"], "instance": each["instance"]} for each in mounts.clients() if each["id"] in self.old]
+        return found if len(found) > mounted else []
+
+    # Up
+
+    def alone(self) -> None:
+        if self.here():
+            raise Stuck("{} is mounted already".format(self.path))
+
+    def up(self) -> None:
+        self.step("look at the mount point", self.clear_way)
+        self.before = {each["id"] for each in mounts.clients()}
+        self.step("systemctl start {}".format(self.unit), self.mount)
+        self.step("verify the new mount", self.verify)
+        services = self.stopped or self.idle()
+        if services:
+            self.step("start {}".format(" ".join(services)), lambda: self.start(services))
+
+    def idle(self) -> List[str]:
+        """The services of the mount that do not run, though nobody here stopped them."""
+        shown = systemd.show([self.unit], systemd.PROPERTIES)[0]
+        idle = systemd.dependants(dict(shown, name=self.unit))
+        return [str(each["unit"]) for each in idle if each["state"] in ("inactive", "failed") and each["type"] != "oneshot"]
+
+    def clear_way(self) -> Optional[str]:
+        if not os.path.isdir(self.path):
+            raise Stuck("{} is no directory".format(self.path))
+        entries = os.listdir(self.path)
+        if not entries:
+            return None
+        if not self.request["set_aside"]:
+            raise Stuck("{} entries lie in the bare directory, which the mount would hide: {}".format(len(entries), ", ".join(sorted(entries)[:3])))
+        self.aside = "{}.shadowed-{}".format(self.path.rstrip("/"), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        os.mkdir(self.aside, 0o700)
+        for entry in entries:
+            os.rename(os.path.join(self.path, entry), os.path.join(self.aside, entry))
+        return "{} entries moved to {}".format(len(entries), self.aside)
+
+    def mount(self) -> Optional[str]:
+        shown = systemd.show([self.unit], "LoadState,NeedDaemonReload,TimeoutUSec")[0]
+        if shown["NeedDaemonReload"] == "yes":
+            systemd.run("systemctl", "daemon-reload")
+            shown = systemd.show([self.unit], "LoadState")[0]
+        if shown["LoadState"] != "loaded":
+            raise Stuck("{} is {}".format(self.unit, shown["LoadState"]))
+        systemd.run("systemctl", "reset-failed", self.unit)
+        systemd.run("systemctl", "start", "--no-block", self.unit)
+        state = ""
+
+        def settled() -> bool:
+            nonlocal state
+            state = systemd.show([self.unit], "ActiveState")[0]["ActiveState"]
+            return state == "failed" or (state == "active" and bool(self.here()))
+
+        if wait_until(settled, self.request["mount_seconds"]) and state == "active":
+            return None
+        said = [line for line in systemd.unit_log(self.unit) if "mount" in line.lower()][-2:]
+        log = [line["text"] for line in kernel_log.kernel_log() if line["age"] < self.request["mount_seconds"] + 5][-2:]
+        raise Stuck("{} is {}: {}".format(self.unit, state, " | ".join([*said, *log]) or "no reason given"))
+
+    def verify(self) -> Optional[str]:
+        """Not that something is mounted, but that this new client answers on all three ways."""
+        found = [each for each in self.here() if each["type"] == "ceph"]
+        if len(found) != 1 or len(self.here()) != 1:
+            raise Stuck("{} mounts on {} instead of one".format(len(self.here()), self.path))
+        fresh = [each for each in mounts.clients() if each["id"] not in self.before]
+        if not fresh:
+            raise Stuck("there is no new client: it is the old mount again")
+        answers = probes.results(probes.start(self.request, found[0]["id"]), time.monotonic() + PROBE_SECONDS)
+        bad = ["{} {}".format(way, each.get("error") or each["status"]) for way, each in answers.items() if each["status"] != "ok"]
+        bad = [each for each in bad if each != "osd ENOENT"]
+        if bad:
+            raise Stuck("mounted, but probes fail: {}".format(", ".join(bad)))
+        return "client {}".format(fresh[-1]["instance"] or fresh[-1]["id"])
+
+    def start(self, services: List[str]) -> Optional[str]:
+        systemd.run("systemctl", "start", "--no-block", *services)
+        down = lambda: [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] != "active"]  # noqa: E731
+        if not wait_until(lambda: not down(), STOP_SECONDS):
+            raise Stuck("{} did not start".format(" ".join(down())))
+        self.stopped = []
+        return None
+
+
+def name(pin: Dict[str, Any]) -> str:
+    return "{} ({}, {})".format(pin["command"], pin["pid"], pin["unit"] or "no unit")
+
+
+def is_login(unit: str) -> bool:
+    """Services that are somebody's session, not a part of the platform: they are asked before, not restarted."""
+    return unit.startswith(("user@", "ssh")) or unit.endswith(".scope")
+
+
+def still_running(services: List[str]) -> List[str]:
+    return [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] not in ("inactive", "failed")]
+
+
+def busy(path: str) -> bool:
+    return any(pin["mount"] == "live" for pin in pins.pins())
+
+
+def umount2(path: str, flags: int) -> str:
+    """The system call itself: umount(8) looks at the path first, and hangs there when the MDS is dead."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(os.fsencode(path), flags):
+        return errno.errorcode.get(ctypes.get_errno(), "?")
+    return "ok"
+
+
+def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def climb(request: Dict[str, Any], *parts: Callable[[Ladder], None]) -> Dict[str, Any]:
+    """One at a time on this node; the second is told so."""
+    os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
+    ladder = Ladder(request)
+    # lockf, which children do not inherit: an umount that still flushes must not keep it.
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return ladder.report("another cephctl is at work on this node's mount")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        for part in parts:
+            part(ladder)
+    except Stuck as stuck:
+        return ladder.report(str(stuck))
+    except (OSError, subprocess.SubprocessError) as error:
+        return ladder.report("{}: {}".format(type(error).__name__, error))
+    return ladder.report(None)
+
+
+def remount(request: Dict[str, Any]) -> Dict[str, Any]:
+    return climb(request, Ladder.down, Ladder.up)
+
+
+def mount(request: Dict[str, Any]) -> Dict[str, Any]:
+    return climb(request, Ladder.alone, Ladder.up)
+
+
+def umount(request: Dict[str, Any]) -> Dict[str, Any]:
+    return climb(request, Ladder.down)

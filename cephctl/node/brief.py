@@ -1,0 +1,16 @@
+"""The short question: is the mount there, and does it answer?"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Dict
+
+from cephctl.node import facts, probes
+
+
+def brief(request: Dict[str, Any]) -> Dict[str, Any]:
+    begun = time.monotonic()
+    here = [each for each in facts.mounted(request["path"]) if each["target"] == request["path"]]
+    if not here or here[-1]["type"] != "ceph":
+        return {"mounted": False, "probes": {}}
+    return {"mounted": True, "probes": probes.results(probes.start(request, here[-1]["id"]), begun + request["probe"])}

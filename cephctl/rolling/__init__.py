@@ -1,0 +1,1 @@
+"""Changes that go over several nodes, one after the other."""
