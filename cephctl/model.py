@@ -21,6 +21,7 @@ class Kind(StrEnum):
     NUMBER_LIMIT = "number limit"
     PERCENT = "percent"
     AGO = "ago"
+    TIME = "time"
     DURATION = "duration"
     STATE = "state"
     SEVERITY = "severity"

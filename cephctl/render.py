@@ -238,6 +238,8 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
         return "none" if kind in (Kind.LIMIT, Kind.NUMBER_LIMIT) else "-"
     if kind is Kind.AGO:
         return format_ago(value, now)
+    if kind is Kind.TIME:
+        return str(value.astimezone().strftime("%Y-%m-%d %H:%M:%S"))
     if kind in WRITERS:
         return WRITERS[kind](value)
     if isinstance(value, bool):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
-from cephctl.cli.app import App
+from cephctl.cli.app import App, table
 from cephctl.cli.options import Noun
 from cephctl.cli.verdict import FAIL_ON, status_of_findings
-from cephctl.model import Outcome
+from cephctl.config import Node
+from cephctl.errors import Refused
+from cephctl.model import Outcome, Table
 
 
 @click.group("cluster", cls=Noun)
 def group() -> None:
-    """The Ceph cluster: status."""
+    """The Ceph cluster: status, blocklist."""
 
 
 @group.command()
@@ -27,3 +31,61 @@ def status(app: App, fail_on: str) -> Outcome:
 
     [found] = app.ask(read_status)
     return Outcome(found, status_of_findings(found.findings, fail_on))
+
+
+@group.group()
+def blocklist() -> None:
+    """Clients that may not talk to OSDs and MDS."""
+
+
+@blocklist.command("list")
+@click.pass_obj
+def list_entries(app: App) -> Outcome:
+    """List the entries, with the web node each belongs to."""
+    from cephctl.status.blocklist import BlocklistEntry, read_blocklist
+
+    return table(BlocklistEntry, app.ask(partial(read_blocklist, app.config.nodes)))
+
+
+@blocklist.command(changes=True)
+@click.argument("address", metavar="ADDRESS")
+@click.option("--force", is_flag=True, help="Also while the client of that address still lives.")
+@click.pass_obj
+def remove(app: App, address: str, force: bool) -> Outcome:
+    """Take an entry off the blocklist.
+
+    ADDRESS is written as `blocklist list` shows it. A mount that was rejected stays dead all the same, and while its client lives the
+    entry protects the data from what it may still write: then it is refused, and a remount is what helps.
+    """
+    from cephctl.status.blocklist import BlocklistEntry, find_entry, remove
+
+    [entry] = app.ask(partial(find_entry, address, app.config.nodes))
+    plan = Table(BlocklistEntry, (entry,))
+    node = next((node for node in app.config.nodes if node.name == entry.node), None)
+    if node and not entry.range and not force:
+        refuse_live(app, node, address)
+    if app.dry_run:
+        return Outcome(plan)
+    if not app.yes:
+        app.confirm(plan, f"Remove {address} from the blocklist?")
+    return Outcome(Table(BlocklistEntry, tuple(app.ask(partial(remove, entry)))))
+
+
+def refuse_live(app: App, node: Node, address: str) -> None:
+    """Ask the node whether the client of this instance still lives."""
+    from cephctl.cli.doctor import nodes_facts
+
+    [facts] = nodes_facts(app, [node])
+    if facts.failure:
+        raise Refused(
+            f"{node.name} cannot be asked whether that client still lives: {facts.failure['problem']}",
+            "--force removes it all the same",
+        )
+    clients = facts.facts.get("clients")
+    if not isinstance(clients, list):
+        raise Refused(f"{node.name} does not tell whether that client still lives: {clients}", "--force removes it all the same")
+    if any(client["instance"] == address for client in clients):
+        raise Refused(
+            f"{address} is a live client of {node.name}, and stays rejected whatever the blocklist says",
+            f"cephctl node remount {node.name}",
+        )

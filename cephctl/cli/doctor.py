@@ -14,6 +14,7 @@ from cephctl.config import Node
 from cephctl.doctor.check import Check
 from cephctl.doctor.gather import PROBE_SECONDS, Facts, gather, load, save, site_of
 from cephctl.doctor.verdict import Examination, examine, load_checks
+from cephctl.doctor.view import NodeFacts
 from cephctl.errors import ExitStatus, NotFound
 from cephctl.model import Column, Kind, Outcome, Record, Severity, Table
 
@@ -63,7 +64,15 @@ def run(app: App, nodes: Sequence[Node], *, watch: float | None, nagios: bool, f
 
 
 def look_once(
-    app: App, nodes: Sequence[Node], *, only: Sequence[str], skip: Sequence[str], save: str | None, source: str | None, no_probe: bool, **_: Any
+    app: App,
+    nodes: Sequence[Node],
+    *,
+    only: Sequence[str],
+    skip: Sequence[str],
+    save: str | None,
+    source: str | None,
+    no_probe: bool,
+    **_: Any,
 ) -> tuple[Facts, Examination]:
     codes = [[known(code).code for code in each] for each in (only, skip)]
     facts = load(source) if source else asked(app, nodes, None if no_probe else PROBE_SECONDS)
@@ -82,6 +91,11 @@ def asked(app: App, nodes: Sequence[Node], probe: float | None, sessions: bool =
     site = site_of(app.config)
     question = partial(read_facts, site.entity, sessions)
     return gather(nodes, site, app.ask(question), app.config["ssh.timeout"], probe, **more)
+
+
+def nodes_facts(app: App, nodes: Sequence[Node]) -> Sequence[NodeFacts]:
+    """The nodes' own facts, without their mounts being touched and without the cluster's side."""
+    return gather(nodes, site_of(app.config), iter(()), app.config["ssh.timeout"], None).nodes
 
 
 def status(facts: Facts, found: Examination, fail_on: str) -> ExitStatus:

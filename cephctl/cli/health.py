@@ -63,7 +63,7 @@ def answers(app: App, nodes: Sequence[Node], write: bool) -> list[tuple[Node, An
     site = site_of(app.config)
     arguments = request(site, HEALTH_SECONDS) | {"write": write}
     question = Question("brief.brief", lambda _: arguments, app.config["ssh.timeout"])
-    found = dict((node.name, answer) for node, answer in ask_all(nodes, question, site.ssh_config))
+    found = {node.name: answer for node, answer in ask_all(nodes, question, site.ssh_config)}
     return [(node, found[node.name]) for node in nodes]
 
 

@@ -36,7 +36,12 @@ def run(app: App, nodes: Sequence[Node], verb: str, **options: bool) -> Outcome:
 
 def sessions(app: App) -> list[Any]:
     site = site_of(app.config)
-    return [each for name, value in app.ask(partial(read_facts, site.entity, True)) if name == "sessions" and isinstance(value, list) for each in value]
+    return [
+        each
+        for name, value in app.ask(partial(read_facts, site.entity, True))
+        if name == "sessions" and isinstance(value, list)
+        for each in value
+    ]
 
 
 def outcome(app: App, order: Order, nodes: Sequence[Node], changes: tuple[NodeChange, ...]) -> Outcome:

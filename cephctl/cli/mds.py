@@ -7,15 +7,15 @@ from functools import partial
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import NODES, Noun
+from cephctl.cli.options import NODES, Noun, complete_nodes
 from cephctl.cli.verdict import FAIL_ON, status_of_findings
-from cephctl.errors import CephctlError
-from cephctl.model import Outcome
+from cephctl.errors import CephctlError, Refused
+from cephctl.model import Outcome, Table
 
 
 @click.group("mds", cls=Noun)
 def group() -> None:
-    """Metadata servers: status and client sessions."""
+    """Metadata servers: status, client sessions, eviction, failover."""
 
 
 @group.command()
@@ -59,3 +59,61 @@ def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
 
     app.config.check_nodes(nodes)
     return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, nodes)))
+
+
+@group.command(changes=True)
+@click.argument("client", metavar="NODE|ID", shell_complete=complete_nodes)
+@click.pass_obj
+def evict(app: App, client: str) -> Outcome:
+    """End one client's session.
+
+    The one of a web node, or of the client with this ID; exactly one client, or nothing is done. An evicted client goes on the
+    blocklist for an hour, and its mount says Permission denied for ever after: `cephctl node remount` brings it back. Data that it has not
+    written yet is lost.
+    """
+    from cephctl.status.evict import Eviction, evict, find_client
+
+    if not client.isdigit():
+        app.config.check_nodes([client])
+    [found] = app.ask(partial(find_client, client, app.config.nodes))
+    plan = Table(Eviction, (found,))
+    if app.dry_run:
+        return Outcome(plan)
+    if not app.yes:
+        app.confirm(plan, f"Evict client {found.id}? Its mount is dead until it is remounted.")
+    done = list(app.ask(partial(evict, found, app.config.nodes)))
+    again = (
+        f"its mount is dead now; bring it back with: cephctl node remount {found.node}"
+        if found.node
+        else "its mount is dead until it is mounted anew"
+    )
+    return Outcome(Table(Eviction, tuple(done)), notes=(again,))
+
+
+@group.command(changes=True)
+@click.argument("mds", metavar="MDS|RANK")
+@click.option("--force", is_flag=True, help="Also without a standby, and although the MDS asks for patience (18.2.5 and later).")
+@click.pass_obj
+def fail(app: App, mds: str, force: bool) -> Outcome:
+    """Make an MDS give up its rank, and wait until a standby has it.
+
+    All clients wait meanwhile, as a rule some seconds. One that does not come back within 45 s of the takeover is evicted.
+    """
+    from cephctl.status.evict import Takeover, fail, find_rank
+
+    [rank] = app.ask(partial(find_rank, mds))
+    if rank.after is None and not force:
+        raise Refused(
+            f"no standby could take over rank {rank.rank} of mds.{rank.before}",
+            "start an MDS first; --force fails it all the same",
+        )
+    plan = Table(Takeover, (rank,))
+    if app.dry_run:
+        return Outcome(plan)
+    if not app.yes:
+        app.confirm(plan, f"Fail mds.{rank.before}?")
+    [done] = app.ask(partial(fail, rank, force))
+    if done.after is None:
+        error = CephctlError(f"rank {rank.rank} is not active again after a minute", "see 'cephctl mds status'")
+        return Outcome(Table(Takeover, (done,)), error.status, (error,))
+    return Outcome(Table(Takeover, (done,)))

@@ -100,8 +100,8 @@ def probe(app: App, names: tuple[str, ...], make_sentinel: bool) -> Outcome:
     Three questions, each in a process of its own that is given up when it hangs: statfs for the monitors, a forced getattr for the
     MDS, a direct read of the sentinel for the OSDs. Nothing is created on the mount; --make-sentinel creates the file from here.
     """
-    from cephctl.cli.health import probe_nodes
     from cephctl.cli.health import make_sentinel as make
+    from cephctl.cli.health import probe_nodes
 
     nodes = chosen(app, names, False, default_all=True)
     if make_sentinel:
@@ -194,7 +194,9 @@ def chosen(app: App, names: Sequence[str], everything: bool, default_all: bool =
     """The nodes that were named, by name or shard, in the inventory's order."""
     nodes = app.config.nodes
     if not nodes:
-        raise UsageError("there are no web nodes in the configuration", "add each to cephctl.toml: [nodes.NAME] with address and shard")
+        raise UsageError(
+            "there are no web nodes in the configuration", "add each to cephctl.toml: [nodes.NAME] with address and shard"
+        )
     if everything and names:
         raise UsageError("--all and names exclude each other")
     if everything or (default_all and not names):

@@ -40,7 +40,8 @@ def caps_of(view: View, service: str) -> str | None:
 @check("ENTITY_MISSING", "The entity does not exist in the cluster", Depth.AUTH, needs=(ENTITY,))
 def entity_missing(view: View) -> Iterator[Trouble]:
     """Somebody deleted it, or the cluster was built anew. A mount that is up goes on until its monitor session breaks, then hangs;
-    new mounts fail with the text "no mds server is up". Create it again (a new key), then push the key to every node."""
+    new mounts fail with the text "no mds server is up". Create it again (a new key), then push the key to every node.
+    """
     if view.known("entity").get("exists") is False:
         create = caps_command("get-or-create", view.site.entity, wanted_caps(view))
         yield Trouble(
@@ -53,7 +54,8 @@ def entity_missing(view: View) -> Iterator[Trouble]:
 @check("CAPS_NO_MON", "The entity has no mon caps", Depth.AUTH, needs=(ENTITY,))
 def caps_no_mon(view: View) -> Iterator[Trouble]:
     """`ceph auth caps ENTITY mds '…'` silently deletes every service it does not name; mon is the first to be missed. Live mounts
-    notice at their next authentication, new ones fail with "no mds server is up" and -13 in the kernel log. Restore all services."""
+    notice at their next authentication, new ones fail with "no mds server is up" and -13 in the kernel log. Restore all services.
+    """
     if caps_of(view, "mon") == "":
         yield Trouble(f"{view.site.entity} has no mon caps", cluster=shown(view), remedy=restore_caps(view))
 
@@ -61,16 +63,23 @@ def caps_no_mon(view: View) -> Iterator[Trouble]:
 @check("CAPS_NO_MDS", "The entity has no mds caps", Depth.AUTH, needs=(ENTITY,))
 def caps_no_mds(view: View) -> Iterator[Trouble]:
     """Without mds caps that allow at least rw the MDS refuses the session or every change. A session keeps the caps it was opened
-    with: after the caps are restored the node must be remounted."""
+    with: after the caps are restored the node must be remounted.
+    """
     caps = caps_of(view, "mds")
     if caps is not None and not any(clause.allows("rw") for clause in clauses(caps)):
         yield Trouble(f"{view.site.entity} has no mds caps to read and write", cluster=shown(view), remedy=restore_caps(view))
 
 
-@check("CAPS_NO_OSD", "The entity has no osd caps for the file system's data", Depth.AUTH, needs=(ENTITY, "cluster.file_systems", "cluster.osdmap"))
+@check(
+    "CAPS_NO_OSD",
+    "The entity has no osd caps for the file system's data",
+    Depth.AUTH,
+    needs=(ENTITY, "cluster.file_systems", "cluster.osdmap"),
+)
 def caps_no_osd(view: View) -> Iterator[Trouble]:
-    """ls works, cat and write fail with EPERM: the osd caps do not reach the data pool. A pool was added, or the caps name another
-    one. `allow rw tag cephfs data=NAME` follows the file system's pools by itself."""
+    """Ls works, cat and write fail with EPERM: the osd caps do not reach the data pool. A pool was added, or the caps name another
+    one. `allow rw tag cephfs data=NAME` follows the file system's pools by itself.
+    """
     caps, system = caps_of(view, "osd"), view.file_system
     if caps is None or not system:
         return
@@ -90,7 +99,8 @@ def caps_no_osd(view: View) -> Iterator[Trouble]:
 @check("CAPS_NETWORK", "The entity's caps exclude the node's network", Depth.AUTH, needs=(ENTITY, "host"))
 def caps_network(view: View) -> Iterator[Trouble]:
     """The caps end in `network A.B.C.D/N`, and none of the node's addresses is in it: authentication fails from here and works
-    elsewhere, with the same -13 as a wrong key."""
+    elsewhere, with the same -13 as a wrong key.
+    """
     for service, caps in (view.known("entity").get("caps") or {}).items():
         if limits := excludes(caps, view.section("host")["addresses"]):
             yield Trouble(
@@ -104,21 +114,38 @@ def caps_network(view: View) -> Iterator[Trouble]:
 @check("CAPS_FSNAME", "The entity's caps hide the file system", Depth.AUTH, needs=(ENTITY, "cluster.file_systems"))
 def caps_fsname(view: View) -> Iterator[Trouble]:
     """The caps are restricted to another file system (`fsname=`), as they are after a rename. For this entity the file system does
-    not exist: mount error 2."""
+    not exist: mount error 2.
+    """
     system = view.file_system
     for service in ("mon", "mds"):
         caps = caps_of(view, service)
         if caps and system and not sees_file_system(caps, system["name"]):
-            yield Trouble(f"{view.site.entity}'s {service} caps hide file system {system['name']}", cluster=shown(view), remedy=restore_caps(view))
+            yield Trouble(
+                f"{view.site.entity}'s {service} caps hide file system {system['name']}",
+                cluster=shown(view),
+                remedy=restore_caps(view),
+            )
 
 
-@check("CAPS_EXCESSIVE", "The entity may do more than a web node needs", Depth.LOCAL, severity=Severity.WARN, needs=(ENTITY,), wide=True)
+@check(
+    "CAPS_EXCESSIVE",
+    "The entity may do more than a web node needs",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=(ENTITY,),
+    wide=True,
+)
 def caps_excessive(view: View) -> Iterator[Trouble]:
     """`allow *` anywhere, mon caps beyond r, or mds rights p (set quotas and layouts) and s (snapshots). A tenant who breaks out of
-    one web node has all of it. Clauses that `fs authorize` appended instead of replaced (Ceph 19 and later) show here too."""
+    one web node has all of it. Clauses that `fs authorize` appended instead of replaced (Ceph 19 and later) show here too.
+    """
     for service, caps in (view.known("entity").get("caps") or {}).items():
         for clause in clauses(caps):
-            extra = set("abcdefghijklmnopqrstuvwxyz") if clause.rights == "*" else set(clause.rights) - (set("r") if service == "mon" else set("rw"))
+            extra = (
+                set("abcdefghijklmnopqrstuvwxyz")
+                if clause.rights == "*"
+                else set(clause.rights) - (set("r") if service == "mon" else set("rw"))
+            )
             if extra:
                 what = "everything" if clause.rights == "*" else "".join(sorted(extra))
                 yield Trouble(f"{view.site.entity}'s {service} caps allow {what}", cluster=shown(view))
@@ -128,7 +155,8 @@ def caps_excessive(view: View) -> Iterator[Trouble]:
 @check("KEY_PENDING", "A pending key waits on a shared entity", Depth.AUTH, needs=(ENTITY,), wide=True)
 def key_pending(view: View) -> Iterator[Trouble]:
     """Ceph 17 and later can hold a second, pending key. The first client that uses it makes it the only one, and so does any failed
-    authentication with a wrong key (measured on 18.2 and 20.2): one node with a stale secret locks out all the others. Clear it."""
+    authentication with a wrong key (measured on 18.2 and 20.2): one node with a stale secret locks out all the others. Clear it.
+    """
     if view.known("entity").get("pending"):
         yield Trouble(
             f"{view.site.entity} has a pending key: the next wrong key from anybody locks the fleet out",
@@ -140,17 +168,21 @@ def key_pending(view: View) -> Iterator[Trouble]:
 @check("KEY_TYPE_REFUSED", "The cluster does not allow the entity's type of key", Depth.AUTH, needs=(ENTITY, "cluster.monmap"))
 def key_type_refused(view: View) -> Iterator[Trouble]:
     """auth_allowed_ciphers of the monmap (Ceph 19.2.6, 20.2.4 and later) lacks the key's type: it cannot authenticate although it
-    is right. Rotate the key to an allowed type, or allow the type again."""
+    is right. Rotate the key to an allowed type, or allow the type again.
+    """
     allowed, kind = view.known("monmap").get("allowed_ciphers"), view.key.get("type")
     words = [str(each.get("name", each) if isinstance(each, dict) else each) for each in allowed or ()]
     if words and kind and kind not in words:
-        yield Trouble(f"the key is {kind}, and only {', '.join(words)} is allowed", cluster=(f"auth_allowed_ciphers {', '.join(words)}",))
+        yield Trouble(
+            f"the key is {kind}, and only {', '.join(words)} is allowed", cluster=(f"auth_allowed_ciphers {', '.join(words)}",)
+        )
 
 
 @check("KEY_TYPE_UNSUPPORTED", "The node cannot use the entity's type of key", Depth.AUTH, needs=(ENTITY, "host"))
 def key_type_unsupported(view: View) -> Iterator[Trouble]:
     """aes256k keys need Linux 7.0 (or a kernel with the change backported) and ceph-common 19.2.6 or 20.2.4. Upgrade, or give the
-    entity an aes key while the cluster still allows that."""
+    entity an aes key while the cluster still allows that.
+    """
     kernel = view.section("host")["kernel"]
     if view.key.get("type") == "aes256k" and version(kernel) < (7, 0):
         yield Trouble(
@@ -176,7 +208,8 @@ def auth_refused(view: View) -> Iterator[Trouble]:
     """The mount is up with a key that the cluster no longer knows, and its monitor session broke: it tries again every ten seconds
     and is refused (-13). debugfs looks healthy, df hangs already, and at the next MDS failover every path will. Remount now with
     the new key, while MDS and OSD connections still live: it takes a second. After a failover only putting the old key back into
-    the cluster frees the processes (measured on Linux 6.1)."""
+    the cluster frees the processes (measured on Linux 6.1).
+    """
     event = view.events.get("auth_refused")
     if event and view.client:
         yield Trouble(
@@ -190,7 +223,8 @@ def auth_refused(view: View) -> Iterator[Trouble]:
 @check("TICKETS_REFUSED", "Daemons refuse the mount's tickets", Depth.AUTH, needs=("clients", "kernel_log"), remedy=REMOUNT)
 def tickets_refused(view: View) -> Iterator[Trouble]:
     """The key is right and the MDS or OSDs refuse the tickets made with it: the clocks of this node or of the daemons differ, or the
-    service keys were rotated while it was cut off."""
+    service keys were rotated while it was cut off.
+    """
     event = view.events.get("ticket_refused")
     if event:
         yield Trouble("an MDS or OSD refuses the client's ticket", node=(f"kernel log: {event.text}",))

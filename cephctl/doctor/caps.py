@@ -49,7 +49,9 @@ def excludes(text: str, addresses: list[str]) -> str | None:
     limits = [network for network in networks if network]
     if not limits or len(limits) < len(networks):
         return None
-    inside = any(ipaddress.ip_address(a) in ipaddress.ip_network(n, strict=False) for n in limits for a in addresses if ":" not in a)
+    inside = any(
+        ipaddress.ip_address(a) in ipaddress.ip_network(n, strict=False) for n in limits for a in addresses if ":" not in a
+    )
     return None if inside else ", ".join(limits)
 
 

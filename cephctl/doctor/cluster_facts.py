@@ -56,10 +56,19 @@ def readable(source: Callable[[], Any]) -> Any:
 
 def monmap(dump: Any) -> dict[str, Any]:
     monitors = [
-        {"name": mon["name"], "addresses": [plain(each) for each in mon["public_addrs"]["addrvec"]], "in_quorum": mon["rank"] in dump["quorum"]}
+        {
+            "name": mon["name"],
+            "addresses": [plain(each) for each in mon["public_addrs"]["addrvec"]],
+            "in_quorum": mon["rank"] in dump["quorum"],
+        }
         for mon in dump["mons"]
     ]
-    return {"fsid": dump["fsid"], "epoch": dump["epoch"], "monitors": monitors, "allowed_ciphers": dump.get("auth_allowed_ciphers")}
+    return {
+        "fsid": dump["fsid"],
+        "epoch": dump["epoch"],
+        "monitors": monitors,
+        "allowed_ciphers": dump.get("auth_allowed_ciphers"),
+    }
 
 
 def plain(address: Any) -> list[Any]:
@@ -100,11 +109,21 @@ def daemon_of(daemon: Any) -> dict[str, Any]:
 
 def osdmap(dump: Any) -> dict[str, Any]:
     osds = [
-        {"id": osd["osd"], "up": bool(osd["up"]), "in": bool(osd["in"]), "address": list(first_address(osd["public_addrs"])) if osd["up"] else None}
+        {
+            "id": osd["osd"],
+            "up": bool(osd["up"]),
+            "in": bool(osd["in"]),
+            "address": list(first_address(osd["public_addrs"])) if osd["up"] else None,
+        }
         for osd in dump["osds"]
     ]
     pools = [
-        {"id": pool["pool"], "name": pool["pool_name"], "full": "full" in pool["flags_names"].split(","), "fs": "cephfs" in pool["application_metadata"]}
+        {
+            "id": pool["pool"],
+            "name": pool["pool_name"],
+            "full": "full" in pool["flags_names"].split(","),
+            "fs": "cephfs" in pool["application_metadata"],
+        }
         for pool in dump["pools"]
     ]
     return {
@@ -127,7 +146,12 @@ def entity_facts(cluster: Cluster, entity: str) -> dict[str, Any]:
         [found] = cluster.command("auth get", entity=entity)
     except NotFound:
         return {"name": entity, "exists": False}
-    facts: dict[str, Any] = {"name": entity, "exists": True, "caps": dict(found["caps"]), "pending": bool(found.get("pending_key"))}
+    facts: dict[str, Any] = {
+        "name": entity,
+        "exists": True,
+        "caps": dict(found["caps"]),
+        "pending": bool(found.get("pending_key")),
+    }
     try:
         key = parse_key(found["key"])
     except MalformedKey as error:

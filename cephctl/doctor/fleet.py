@@ -15,11 +15,19 @@ SAME_SECONDS = 5
 SMALLEST_FLEET = 3
 
 
-@check("FLEET_EVICTED", "All nodes were evicted at once", Depth.BLOCKLIST, severity=Severity.WARN, needs=("cluster.osdmap",), wide=True)
+@check(
+    "FLEET_EVICTED",
+    "All nodes were evicted at once",
+    Depth.BLOCKLIST,
+    severity=Severity.WARN,
+    needs=("cluster.osdmap",),
+    wide=True,
+)
 def fleet_evicted(view: View) -> Iterator[Trouble]:
     """Every node's client is blocklisted with nearly the same expiry: no coincidence of three clients, but one command or one event:
     `session evict` without a filter (on 16.2 it evicts everybody), a network fence, or a partition of all of them. Remount all,
-    one after the other, and look who did it (ceph log last 100, audit)."""
+    one after the other, and look who did it (ceph log last 100, audit).
+    """
     blocklist = view.known("osdmap").get("blocklist", {})
     entries = {each.node.name: blocklist[each.instance] for each in view.fleet if each.instance in blocklist}
     mounted = [each for each in view.fleet if each.is_mounted]
@@ -46,7 +54,8 @@ TRAITS: tuple[tuple[str, Callable[[View], Any]], ...] = (
 @check("NODE_DIFFERS", "One node is not like the others of its shard", Depth.LOCAL, severity=Severity.WARN, needs=("host",))
 def node_differs(view: View) -> Iterator[Trouble]:
     """Kernel, ceph-common, key, unit or ceph.conf of this node differ from all the others of its shard, which agree: a node that was
-    forgotten in a roll-out, or the first of one."""
+    forgotten in a roll-out, or the first of one.
+    """
     others = [each for each in view.fleet if each.node.shard == view.node.shard and each is not view and each.section("host")]
     if len(others) + 1 < SMALLEST_FLEET:
         return

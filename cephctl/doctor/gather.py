@@ -42,7 +42,14 @@ def site_of(config: Config) -> Site:
     )
 
 
-def gather(nodes: Sequence[Node], site: Site, cluster: Iterator[tuple[str, Any]], seconds: float, probe: float | None = PROBE_SECONDS, **more: Any) -> Facts:
+def gather(
+    nodes: Sequence[Node],
+    site: Site,
+    cluster: Iterator[tuple[str, Any]],
+    seconds: float,
+    probe: float | None = PROBE_SECONDS,
+    **more: Any,
+) -> Facts:
     """Ask the cluster and the nodes. `probe` is how many seconds the mount gets to answer; None does not touch it."""
     known: dict[str, Any] = {}
     maps = threading.Event()
@@ -101,7 +108,9 @@ def load(path: str) -> Facts:
         with open(path) as file:
             document = json.load(file)
         if document["format"] != FORMAT:
-            raise UsageError(f"{path} was saved by another version of cephctl (format {document['format']}, this one reads {FORMAT})")
+            raise UsageError(
+                f"{path} was saved by another version of cephctl (format {document['format']}, this one reads {FORMAT})"
+            )
         return Facts(Site(**document["site"]), document["cluster"], tuple(NodeFacts(**each) for each in document["nodes"]))
     except FileNotFoundError:
         raise UsageError(f"no file {path}", "'cephctl node doctor --save FILE' writes one") from None

@@ -13,7 +13,11 @@ TABLE = (
     (r"auth (protocol|method) '(cephx|x)' .*authentication failed: -13", "auth_refused", ()),
     (r"auth protocol 'cephx' authorization to (osd|mds)\d+ failed", "ticket_refused", ()),
     (r"mon\d+ .*session lost, hunting", "mon_lost", ()),
-    (r"mon\d+ .*session established", "mon_established", ("auth_refused", "ticket_refused", "mon_lost", "connect_failed", "msgr1_peer", "no_banner", "refused")),
+    (
+        r"mon\d+ .*session established",
+        "mon_established",
+        ("auth_refused", "ticket_refused", "mon_lost", "connect_failed", "msgr1_peer", "no_banner", "refused"),
+    ),
     (r"no secret set \(for auth_x protocol\)", "no_secret", ()),
     (r"bad fsid", "bad_fsid", ()),
     (r"No mds server is up or the cluster is laggy", "no_mds", ()),

@@ -14,7 +14,8 @@ MOUNT = "cephctl node mount {node}"
 @check("NOT_MOUNTED", "Nothing is mounted on the path", Depth.SYMPTOM, needs=("mounts", "unit"), remedy=MOUNT)
 def not_mounted(view: View) -> Iterator[Trouble]:
     """The directory is there and is an ordinary one: sites show nothing, and what is written goes to the node's own disk. If a
-    deeper cause is named, that one keeps it from being mounted; else mount it."""
+    deeper cause is named, that one keeps it from being mounted; else mount it.
+    """
     if not view.mounts_here and view.unit.get("LoadState") == "loaded":
         unit = view.unit
         yield Trouble(
@@ -23,10 +24,17 @@ def not_mounted(view: View) -> Iterator[Trouble]:
         )
 
 
-@check("SHADOWED_FILES", "Files were written below the mount point", Depth.SYMPTOM, needs=("directory",), remedy="cephctl node mount {node} --set-aside")
+@check(
+    "SHADOWED_FILES",
+    "Files were written below the mount point",
+    Depth.SYMPTOM,
+    needs=("directory",),
+    remedy="cephctl node mount {node} --set-aside",
+)
 def shadowed_files(view: View) -> Iterator[Trouble]:
     """While nothing was mounted, programs wrote into the bare directory: the data is on the node's own disk, and a mount would hide
-    it. Mounting with --set-aside moves it to PATH.shadowed-DATE on the same disk first; then look what of it must be merged."""
+    it. Mounting with --set-aside moves it to PATH.shadowed-DATE on the same disk first; then look what of it must be merged.
+    """
     found = view.section("directory")
     if found.get("entries"):
         yield Trouble(
@@ -35,7 +43,13 @@ def shadowed_files(view: View) -> Iterator[Trouble]:
         )
 
 
-@check("MOUNTPOINT_MISSING", "The mount point is not there", Depth.LOCAL, needs=("directory",), remedy="{ssh} sudo mkdir -p {path} && cephctl node mount {node}")
+@check(
+    "MOUNTPOINT_MISSING",
+    "The mount point is not there",
+    Depth.LOCAL,
+    needs=("directory",),
+    remedy="{ssh} sudo mkdir -p {path} && cephctl node mount {node}",
+)
 def mountpoint_missing(view: View) -> Iterator[Trouble]:
     """The directory does not exist, or is no directory: mount error 2, with nothing in the kernel log."""
     found = view.section("directory")
@@ -46,7 +60,8 @@ def mountpoint_missing(view: View) -> Iterator[Trouble]:
 @check("MOUNT_STACKED", "Several mounts lie on one path", Depth.LOCAL, needs=("mounts",), remedy=REMOUNT)
 def mount_stacked(view: View) -> Iterator[Trouble]:
     """Two or more mounts on the same directory: programs started earlier use the lower one, later ones the upper, each a client of
-    its own. fstab and a unit both, or two mounts by hand. Remounting takes all of them away and mounts once."""
+    its own. fstab and a unit both, or two mounts by hand. Remounting takes all of them away and mounts once.
+    """
     if len(view.mounts_here) > 1:
         lines = tuple(f"{each['id']}: {each['source']} ({each['type']})" for each in view.mounts_here)
         yield Trouble(f"{len(lines)} mounts on {view.site.path}", node=lines)
@@ -58,13 +73,24 @@ def mount_foreign(view: View) -> Iterator[Trouble]:
     if view.mounts_here and not view.is_mounted:
         top = view.mounts_here[-1]
         kind = "ceph-fuse, which cephctl does not diagnose" if "ceph" in top["type"] else top["type"]
-        yield Trouble(f"{view.site.path} is {kind}", node=(f"{top['source']} type {top['type']}",), severity=Severity.UNKNOWN if "ceph" in top["type"] else None)
+        yield Trouble(
+            f"{view.site.path} is {kind}",
+            node=(f"{top['source']} type {top['type']}",),
+            severity=Severity.UNKNOWN if "ceph" in top["type"] else None,
+        )
 
 
-@check("MOUNT_WRONG", "Another part of the file system, or another cluster, is mounted", Depth.LOCAL, needs=("mounts", "clients", "cluster.monmap"), remedy=PUSH)
+@check(
+    "MOUNT_WRONG",
+    "Another part of the file system, or another cluster, is mounted",
+    Depth.LOCAL,
+    needs=("mounts", "clients", "cluster.monmap"),
+    remedy=PUSH,
+)
 def mount_wrong(view: View) -> Iterator[Trouble]:
     """The mount is healthy and not the one that the inventory promises: other directory (mount.root), other file system, other
-    cluster. Tenants see other data or none."""
+    cluster. Tenants see other data or none.
+    """
     if not view.is_mounted:
         return
     _, _, path = view.mount["source"].rpartition(":/")
@@ -73,7 +99,9 @@ def mount_wrong(view: View) -> Iterator[Trouble]:
     if found != view.site.root:
         yield Trouble(f"{found} of the file system is mounted, not {view.site.root}", node=(f"source {view.mount['source']}",))
     elif fsid and fsid != view.known("monmap").get("fsid"):
-        yield Trouble("the mount is of another cluster", node=(f"fsid {fsid}",), cluster=(f"fsid {view.known('monmap').get('fsid')}",))
+        yield Trouble(
+            "the mount is of another cluster", node=(f"fsid {fsid}",), cluster=(f"fsid {view.known('monmap').get('fsid')}",)
+        )
 
 
 @check("MOUNT_READ_ONLY", "The mount is read-only", Depth.LOCAL, needs=("mounts",), remedy=REMOUNT)
@@ -83,23 +111,35 @@ def mount_read_only(view: View) -> Iterator[Trouble]:
         yield Trouble("mounted read-only", node=(f"options {','.join(view.mount['options'])}",))
 
 
-@check("MOUNT_BY_HAND", "The mount is not what its unit says", Depth.LOCAL, severity=Severity.WARN, needs=("mounts", "unit"), remedy=REMOUNT)
+@check(
+    "MOUNT_BY_HAND",
+    "The mount is not what its unit says",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=("mounts", "unit"),
+    remedy=REMOUNT,
+)
 def mount_by_hand(view: View) -> Iterator[Trouble]:
     """Source or name differ from the unit's: somebody mounted by hand, or changed the unit without remounting. The next boot
-    brings something else than what runs now."""
+    brings something else than what runs now.
+    """
     if not view.is_mounted or not view.source:
         return
     name = next((word.partition("=")[2] for word in view.mount["super_options"] if word.startswith("name=")), "")
     wanted = view.unit_option.get("name", name)
     told = view.source.rpartition(":/")[2].strip("/")
     if name != wanted or view.mount["source"].rpartition(":/")[2].strip("/") != told:
-        yield Trouble("the mount is not the unit's", node=(f"mounted {view.mount['source']} name={name}", f"{view.unit_name}: What={view.source}, name={wanted}"))
+        yield Trouble(
+            "the mount is not the unit's",
+            node=(f"mounted {view.mount['source']} name={name}", f"{view.unit_name}: What={view.source}, name={wanted}"),
+        )
 
 
 @check("MODULE_MISSING", "The kernel cannot mount CephFS", Depth.LOCAL, needs=("module", "host"))
 def module_missing(view: View) -> Iterator[Trouble]:
     """Neither is the ceph module loaded, nor is it there for the running kernel: a kernel upgrade removed the modules of the running
-    one, or the package with extra modules is missing. Reboot into the installed kernel, or install its modules."""
+    one, or the package with extra modules is missing. Reboot into the installed kernel, or install its modules.
+    """
     module = view.section("module")
     if not module["loaded"] and not module["available"]:
         kernel = view.section("host")["kernel"]
@@ -110,7 +150,13 @@ def module_missing(view: View) -> Iterator[Trouble]:
         )
 
 
-@check("HELPER_MISSING", "mount.ceph is not installed", Depth.LOCAL, needs=("host",), remedy="{ssh} sudo apt-get install -y ceph-common")
+@check(
+    "HELPER_MISSING",
+    "mount.ceph is not installed",
+    Depth.LOCAL,
+    needs=("host",),
+    remedy="{ssh} sudo apt-get install -y ceph-common",
+)
 def helper_missing(view: View) -> Iterator[Trouble]:
     """Without the helper the kernel gets the options as they stand: secretfile= means nothing to it, and names do not resolve."""
     if not view.section("host")["mount_helper"]:
@@ -120,29 +166,48 @@ def helper_missing(view: View) -> Iterator[Trouble]:
 @check("KERNEL_TOO_OLD", "The kernel lacks a feature that the cluster requires", Depth.LOCAL, needs=("kernel_log", "host"))
 def kernel_too_old(view: View) -> Iterator[Trouble]:
     """The kernel log says feature set mismatch or missing required protocol features: require_min_compat_client or a feature the
-    file system requires is newer than the client. Upgrade the kernel, or relax what is required."""
+    file system requires is newer than the client. Upgrade the kernel, or relax what is required.
+    """
     if event := view.events.get("features_missing"):
-        yield Trouble("the cluster requires a feature that this kernel lacks", node=(f"kernel {view.section('host')['kernel']}", event.text))
+        yield Trouble(
+            "the cluster requires a feature that this kernel lacks", node=(f"kernel {view.section('host')['kernel']}", event.text)
+        )
 
 
-@check("FS_UNKNOWN", "The unit names a file system that is not there", Depth.LOCAL, needs=("unit", "cluster.file_systems"), remedy=PUSH)
+@check(
+    "FS_UNKNOWN",
+    "The unit names a file system that is not there",
+    Depth.LOCAL,
+    needs=("unit", "cluster.file_systems"),
+    remedy=PUSH,
+)
 def fs_unknown(view: View) -> Iterator[Trouble]:
     """fs= or mds_namespace= in the options is no file system of the cluster. The mount says "no mds server is up", without -13 in
-    the kernel log."""
+    the kernel log.
+    """
     names = [system["name"] for system in view.known("file_systems")]
     told = view.unit_option.get("fs") or view.unit_option.get("mds_namespace")
     if told and told not in names:
-        yield Trouble(f"there is no file system {told}", node=(f"{view.unit_name}: {told}",), cluster=(f"file systems: {', '.join(names)}",), severity=mild(view))
+        yield Trouble(
+            f"there is no file system {told}",
+            node=(f"{view.unit_name}: {told}",),
+            cluster=(f"file systems: {', '.join(names)}",),
+            severity=mild(view),
+        )
 
 
 @check("FS_PATH_MISSING", "The directory to be mounted is not in the file system", Depth.LOCAL, needs=("unit",), remedy=PUSH)
 def fs_path_missing(view: View) -> Iterator[Trouble]:
     """The path in What= is not there, or the entity's mds caps do not reach it: mount error 2, and the kernel log shows an
-    established session and no complaint."""
+    established session and no complaint.
+    """
     if view.source and view.source_path != view.site.root:
         yield Trouble(
             f"the unit mounts {view.source_path}, not {view.site.root}",
-            node=(f"{view.unit_name}: What={view.source}", *[line for line in view.unit_text.splitlines() if "error 2" in line][-1:]),
+            node=(
+                f"{view.unit_name}: What={view.source}",
+                *[line for line in view.unit_text.splitlines() if "error 2" in line][-1:],
+            ),
             severity=mild(view),
         )
 
@@ -155,21 +220,24 @@ def mild(view: View) -> Severity | None:
 @check("PROBE_MON_HANGS", "statfs hangs: the way to the monitors", Depth.SYMPTOM, needs=("mounts",))
 def probe_mon_hangs(view: View) -> Iterator[Trouble]:
     """df, and every monitoring agent that calls statfs, hangs, while files are read and written as always: the client has no
-    monitor. Either the monitors or the way to them are down, or they refuse its key."""
+    monitor. Either the monitors or the way to them are down, or they refuse its key.
+    """
     yield from hanging(view, "mon", "statfs")
 
 
 @check("PROBE_MDS_HANGS", "A forced getattr hangs: the way to the MDS", Depth.SYMPTOM, needs=("mounts",))
 def probe_mds_hangs(view: View) -> Iterator[Trouble]:
     """ls, open and stat hang, though what is cached still answers: the MDS does not. If no cause is named, it is slow: look at
-    `ceph health detail` (MDS_SLOW_REQUEST) and at what it waits for (`ceph tell mds.NAME dump_blocked_ops`)."""
+    `ceph health detail` (MDS_SLOW_REQUEST) and at what it waits for (`ceph tell mds.NAME dump_blocked_ops`).
+    """
     yield from hanging(view, "mds", "getattr")
 
 
 @check("PROBE_OSD_HANGS", "A direct read hangs: the way to the OSDs", Depth.SYMPTOM, needs=("mounts",))
 def probe_osd_hangs(view: View) -> Iterator[Trouble]:
-    """ls works and reading hangs: an OSD or a placement group is not active. Processes may sit in an uninterruptible sleep, which
-    only the cluster can end."""
+    """Ls works and reading hangs: an OSD or a placement group is not active. Processes may sit in an uninterruptible sleep, which
+    only the cluster can end.
+    """
     if view.probe("osd").get("reached"):
         yield from hanging(view, "osd", "O_DIRECT read")
 
@@ -189,27 +257,46 @@ def hanging(view: View, name: str, what: str) -> Iterator[Trouble]:
 @check("PROBE_FAILS", "The mount answers with an error", Depth.SYMPTOM, needs=("mounts",), remedy=REMOUNT)
 def probe_fails(view: View) -> Iterator[Trouble]:
     """EACCES: the client was rejected, or the caps do not suffice. EIO: it is shut down. EPERM on the OSD probe: the osd caps do not
-    reach the data pool. ESTALE: what is mounted changed while it was asked."""
+    reach the data pool. ESTALE: what is mounted changed while it was asked.
+    """
     for name in ("mon", "mds", "osd"):
         probe = view.probe(name)
         if probe.get("status") == "error" and not (name == "osd" and probe["error"] == "ENOENT"):
-            yield Trouble(f"{name} probe: {probe['error']}", node=(f"{name} probe after {probe.get('seconds', 0):.1f} s: {probe['error']}",))
+            yield Trouble(
+                f"{name} probe: {probe['error']}", node=(f"{name} probe after {probe.get('seconds', 0):.1f} s: {probe['error']}",)
+            )
 
 
-@check("SENTINEL_MISSING", "There is no file to read for the OSD probe", Depth.SYMPTOM, severity=Severity.WARN, needs=("mounts",), remedy="cephctl node probe --make-sentinel")
+@check(
+    "SENTINEL_MISSING",
+    "There is no file to read for the OSD probe",
+    Depth.SYMPTOM,
+    severity=Severity.WARN,
+    needs=("mounts",),
+    remedy="cephctl node probe --make-sentinel",
+)
 def sentinel_missing(view: View) -> Iterator[Trouble]:
     """The way to the OSDs is probed by reading a file that is there (mount.sentinel); cephctl creates none by itself."""
     if view.probe("osd").get("error") == "ENOENT":
         yield Trouble(f"{view.site.path}/{view.site.sentinel} does not exist: the OSDs were not probed")
 
 
-@check("PROCESSES_HUNG", "Processes sleep in the Ceph client and cannot be killed", Depth.SYMPTOM, severity=Severity.WARN, needs=("sleepers",))
+@check(
+    "PROCESSES_HUNG",
+    "Processes sleep in the Ceph client and cannot be killed",
+    Depth.SYMPTOM,
+    severity=Severity.WARN,
+    needs=("sleepers",),
+)
 def processes_hung(view: View) -> Iterator[Trouble]:
     """They wait for the cluster; load climbs, and restarting their services piles up more of them. Mend the cause, then they go on
-    or die. Never restart php-fpm in a loop meanwhile."""
+    or die. Never restart php-fpm in a loop meanwhile.
+    """
     found = [each for each in view.section("sleepers") or [] if not each["command"].startswith("python3")]
     if found:
         yield Trouble(
             f"{len(found)} process{'es' if len(found) > 1 else ''} in an uninterruptible sleep inside the Ceph client",
-            node=tuple(f"{each['command']} ({each['pid']}) of {each['unit']}: {' < '.join(each['stack'][:3])}" for each in found[:5]),
+            node=tuple(
+                f"{each['command']} ({each['pid']}) of {each['unit']}: {' < '.join(each['stack'][:3])}" for each in found[:5]
+            ),
         )

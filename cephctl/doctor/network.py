@@ -15,21 +15,37 @@ def answers(view: View, places: list[tuple[str, int]]) -> tuple[str, ...]:
     return tuple(f"{host}:{port} {view.reach(host, port)}" for host, port in places)
 
 
-@check("NODE_CUT_OFF", "The node reaches none of Ceph's daemons", Depth.NETWORK, needs=(*NEEDS, "cluster.monmap"), remedy="{ssh} ip route get {mon}")
+@check(
+    "NODE_CUT_OFF",
+    "The node reaches none of Ceph's daemons",
+    Depth.NETWORK,
+    needs=(*NEEDS, "cluster.monmap"),
+    remedy="{ssh} ip route get {mon}",
+)
 def node_cut_off(view: View) -> Iterator[Trouble]:
     """Every monitor, MDS and OSD is unreachable from this node, while they answer elsewhere: route, VLAN, firewall, cable. The
     mount hangs; 300 s (session_autoclose) after the last sign of life the MDS evicts and blocklists it, and then it needs a
-    remount even though the network is back. So: network first, then look again."""
+    remount even though the network is back. So: network first, then look again.
+    """
     tried = view.section("network")
     if tried and not any(word in ("ok", "silent") for word in tried.values()):
-        yield Trouble("no daemon of the cluster can be reached", node=tuple(f"{place} {word}" for place, word in sorted(tried.items())))
+        yield Trouble(
+            "no daemon of the cluster can be reached", node=tuple(f"{place} {word}" for place, word in sorted(tried.items()))
+        )
 
 
-@check("MON_UNREACHABLE", "The node reaches no monitor", Depth.NETWORK, needs=(*NEEDS, "cluster.monmap"), remedy="{ssh} ip route get {mon}")
+@check(
+    "MON_UNREACHABLE",
+    "The node reaches no monitor",
+    Depth.NETWORK,
+    needs=(*NEEDS, "cluster.monmap"),
+    remedy="{ssh} ip route get {mon}",
+)
 def mon_unreachable(view: View) -> Iterator[Trouble]:
     """Ports 3300 (msgr2) and 6789 (legacy) of the monitors do not answer from this node, but other daemons do. A mount attempt
     fails after 60 s (mount_timeout) with "no mds server is up" or error 110; a mount that is up goes on, but df and whatever calls
-    statfs hang. Firewall or route."""
+    statfs hang. Firewall or route.
+    """
     if not any(node_cut_off(view)):
         places = [(host, port) for _, host, port in view.monitors]
         tried = [view.reach(*place) for place in places]
@@ -37,24 +53,36 @@ def mon_unreachable(view: View) -> Iterator[Trouble]:
             yield Trouble("no monitor can be reached", node=answers(view, places), cluster=("the monitors answer cephctl",))
 
 
-@check("MON_PORT_BLOCKED", "A monitor port that the mount needs is closed to the node", Depth.NETWORK, needs=(*NEEDS, "cluster.monmap"))
+@check(
+    "MON_PORT_BLOCKED",
+    "A monitor port that the mount needs is closed to the node",
+    Depth.NETWORK,
+    needs=(*NEEDS, "cluster.monmap"),
+)
 def mon_port_blocked(view: View) -> Iterator[Trouble]:
     """The mount's ms_mode decides which port it talks to: legacy (the default) 6789, everything else 3300. That one does not
-    answer, the other does. The mount fails after 60 s or loses its monitor at the next reconnect."""
+    answer, the other does. The mount fails after 60 s or loses its monitor at the next reconnect.
+    """
     wanted = "v2" if view.wants_msgr2 else "v1"
     needed = [(host, port) for kind, host, port in view.monitors if kind == wanted]
     tried = [view.reach(*place) for place in needed]
-    if any(view.reach(host, port) == "ok" for _, host, port in view.monitors) and tried:
-        if not any(word in ("ok", "silent", "not tried") for word in tried):
-            yield Trouble(
-                f"the mount needs {wanted}, and no monitor answers on it", node=answers(view, needed), remedy="{ssh} sudo nft list ruleset"
-            )
+    others = any(view.reach(host, port) == "ok" for _, host, port in view.monitors)
+    if others and tried and not any(word in ("ok", "silent", "not tried") for word in tried):
+        summary = f"the mount needs {wanted}, and no monitor answers on it"
+        yield Trouble(summary, node=answers(view, needed), remedy="{ssh} sudo nft list ruleset")
 
 
-@check("MDS_UNREACHABLE", "The node does not reach an active MDS", Depth.NETWORK, needs=(*NEEDS, "cluster.daemons"), remedy="{ssh} ip route get {mon}")
+@check(
+    "MDS_UNREACHABLE",
+    "The node does not reach an active MDS",
+    Depth.NETWORK,
+    needs=(*NEEDS, "cluster.daemons"),
+    remedy="{ssh} ip route get {mon}",
+)
 def mds_unreachable(view: View) -> Iterator[Trouble]:
     """The monitors answer this node and call the MDS active, but its port does not answer from here: a firewall that knows only
-    the monitors' ports. Daemons use 6800-7568. ls and open hang, df answers."""
+    the monitors' ports. Daemons use 6800-7568. ls and open hang, df answers.
+    """
     if any(node_cut_off(view)):
         return
     for daemon in view.known("daemons"):
@@ -68,10 +96,17 @@ def mds_unreachable(view: View) -> Iterator[Trouble]:
                 )
 
 
-@check("OSD_UNREACHABLE", "The node does not reach an OSD that is up", Depth.NETWORK, needs=(*NEEDS, "cluster.osdmap"), remedy="{ssh} ip route get {mon}")
+@check(
+    "OSD_UNREACHABLE",
+    "The node does not reach an OSD that is up",
+    Depth.NETWORK,
+    needs=(*NEEDS, "cluster.osdmap"),
+    remedy="{ssh} ip route get {mon}",
+)
 def osd_unreachable(view: View) -> Iterator[Trouble]:
     """The OSD is up for the cluster, but its port does not answer from here: reads and writes of the objects it holds hang, and ls
-    goes on. Firewall (6800-7568), MTU, route."""
+    goes on. Firewall (6800-7568), MTU, route.
+    """
     if any(node_cut_off(view)):
         return
     lost = [osd for osd in view.known("osdmap").get("osds", ()) if osd["address"]]
@@ -81,10 +116,17 @@ def osd_unreachable(view: View) -> Iterator[Trouble]:
         yield Trouble(f"{names} cannot be reached from here", node=answers(view, [tuple(osd["address"]) for osd in lost[:5]]))
 
 
-@check("MON_ADDRESS_STALE", "The node is told of monitors that are none", Depth.NETWORK, needs=("unit", "cluster.monmap"), remedy=PUSH)
+@check(
+    "MON_ADDRESS_STALE",
+    "The node is told of monitors that are none",
+    Depth.NETWORK,
+    needs=("unit", "cluster.monmap"),
+    remedy=PUSH,
+)
 def mon_address_stale(view: View) -> Iterator[Trouble]:
     """The unit's What= (or mon_addr=, or ceph.conf's mon host) names no monitor of the monmap. A mount that is up has long got the
-    right addresses from the cluster; the next one will wait 60 s and fail."""
+    right addresses from the cluster; the next one will wait 60 s and fail.
+    """
     hosts = {host for _, host, _ in view.monitors}
     told = {host for host, _ in view.source_monitors}
     if hosts and told and is_address(told) and not told & hosts:
@@ -98,15 +140,21 @@ def mon_address_stale(view: View) -> Iterator[Trouble]:
 
 @check("CONF_STALE", "ceph.conf on the node is another cluster's", Depth.NETWORK, needs=("files", "cluster.monmap"), remedy=PUSH)
 def conf_stale(view: View) -> Iterator[Trouble]:
-    """fsid or mon host in the node's ceph.conf is not the cluster's. The kernel client takes neither when the unit names the
-    monitors; mount.ceph does when it does not, and so do all other tools."""
+    """Fsid or mon host in the node's ceph.conf is not the cluster's. The kernel client takes neither when the unit names the
+    monitors; mount.ceph does when it does not, and so do all other tools.
+    """
     conf, fsid = view.files.get("conf", {}), view.known("monmap").get("fsid")
     hosts = {host for _, host, _ in view.monitors}
     if conf.get("fsid") and conf["fsid"] != fsid:
         yield Trouble(
-            "ceph.conf has another fsid", node=(f"{conf['path']}: fsid = {conf['fsid']}",), cluster=(f"fsid {fsid}",), severity=mildly(view)
+            "ceph.conf has another fsid",
+            node=(f"{conf['path']}: fsid = {conf['fsid']}",),
+            cluster=(f"fsid {fsid}",),
+            severity=mildly(view),
         )
-    elif conf.get("mon_host") and hosts and not any(host in conf["mon_host"] for host in hosts) and is_address({conf["mon_host"]}):
+    elif (
+        conf.get("mon_host") and hosts and not any(host in conf["mon_host"] for host in hosts) and is_address({conf["mon_host"]})
+    ):
         yield Trouble(
             "ceph.conf names no monitor of this cluster",
             node=(f"{conf['path']}: mon host = {conf['mon_host']}",),
@@ -125,11 +173,18 @@ def is_address(names: set[str]) -> bool:
     return all(name[:1].isdigit() or name.startswith("[") or ":" in name for name in names)
 
 
-@check("MON_PORT_MISMATCH", "The port in the unit is the wrong one for its ms_mode", Depth.NETWORK, needs=("unit", "cluster.monmap"), remedy=PUSH)
+@check(
+    "MON_PORT_MISMATCH",
+    "The port in the unit is the wrong one for its ms_mode",
+    Depth.NETWORK,
+    needs=("unit", "cluster.monmap"),
+    remedy=PUSH,
+)
 def mon_port_mismatch(view: View) -> Iterator[Trouble]:
     """Port 3300 speaks msgr2 only, which the kernel uses with ms_mode=prefer-crc, crc or secure (Linux 5.11); port 6789 speaks the
     legacy protocol only. The kernel log shows "socket closed (con state V1_BANNER)" or "server is speaking msgr1 protocol", and the
-    mount fails after 60 s. Leave the port out, or make the two agree."""
+    mount fails after 60 s. Leave the port out, or make the two agree.
+    """
     kinds = {(host, port): kind for kind, host, port in view.monitors}
     for host, port in view.source_monitors:
         kind = kinds.get((host, port or 0))

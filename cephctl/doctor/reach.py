@@ -22,31 +22,41 @@ def failed(view: View, *codes: str) -> Iterator[Trouble]:
 @check("NODE_UNREACHABLE", "The node cannot be reached over SSH", Depth.REACH)
 def node_unreachable(view: View) -> Iterator[Trouble]:
     """There is no TCP connection to its sshd: it is off, cut off, or sshd does not run. Nothing is known of its mount; what the
-    cluster still knows is its session, which ends 300 s (session_autoclose) after the last sign of life."""
-    sessions = [each for each in view.known("sessions") or [] if each["instance"].rpartition(":")[0].strip("[]") == view.node.address]
+    cluster still knows is its session, which ends 300 s (session_autoclose) after the last sign of life.
+    """
+    sessions = [
+        each for each in view.known("sessions") or [] if each["instance"].rpartition(":")[0].strip("[]") == view.node.address
+    ]
     for trouble in failed(view, "NODE_UNREACHABLE"):
         lines = tuple(f"MDS session {each['id']} of {each['instance']} is {each['state']}" for each in sessions)
-        yield Trouble(trouble.summary, cluster=lines or ("no MDS session from its address",), remedy=trouble.remedy or f"ping -c 3 {view.node.address}")
+        yield Trouble(
+            trouble.summary,
+            cluster=lines or ("no MDS session from its address",),
+            remedy=trouble.remedy or f"ping -c 3 {view.node.address}",
+        )
 
 
 @check("NODE_SILENT", "The node accepts SSH and does not answer in time", Depth.REACH)
 def node_silent(view: View) -> Iterator[Trouble]:
     """sshd, the login or the node program did not answer within ssh.timeout. A machine whose processes all hang on a dead mount
-    behaves so: look at the other nodes and the cluster first; its console may still work."""
+    behaves so: look at the other nodes and the cluster first; its console may still work.
+    """
     yield from failed(view, "NODE_SILENT")
 
 
 @check("NODE_HOST_KEY_UNKNOWN", "The node's host key is not in known_hosts", Depth.REACH)
 def node_host_key_unknown(view: View) -> Iterator[Trouble]:
-    """cephctl logs in nowhere without knowing the host's key, whatever StrictHostKeyChecking says. Compare the fingerprint with
-    the one on the node (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it."""
+    """Cephctl logs in nowhere without knowing the host's key, whatever StrictHostKeyChecking says. Compare the fingerprint with
+    the one on the node (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it.
+    """
     yield from failed(view, "NODE_HOST_KEY_UNKNOWN")
 
 
 @check("NODE_HOST_KEY_CHANGED", "The node's host key is not the known one", Depth.REACH)
 def node_host_key_changed(view: View) -> Iterator[Trouble]:
     """Either the node was installed anew, or somebody is in between. Nothing was sent to it. Remove the old key only if you know
-    which it is."""
+    which it is.
+    """
     yield from failed(view, "NODE_HOST_KEY_CHANGED")
 
 
@@ -64,7 +74,7 @@ def node_sudo_refused(view: View) -> Iterator[Trouble]:
 
 @check("NODE_NO_PYTHON", "The node has no python3", Depth.REACH)
 def node_no_python(view: View) -> Iterator[Trouble]:
-    """cephctl installs nothing on a node; what it runs there needs python3 3.8 or newer, standard library only."""
+    """Cephctl installs nothing on a node; what it runs there needs python3 3.8 or newer, standard library only."""
     yield from failed(view, "NODE_NO_PYTHON")
 
 
@@ -84,7 +94,8 @@ def node_program_failed(view: View) -> Iterator[Trouble]:
 def node_clock_skew(view: View) -> Iterator[Trouble]:
     """CephX tickets carry times: with a clock more than minutes off, tickets are expired or not yet valid, and the daemons refuse
     a client whose key is right. Compared with the clock of this machine; when every node is off by the same, it is this machine's
-    that is wrong. Set the time, see that it is kept (chrony, systemd-timesyncd), then remount. See also MON_CLOCK_SKEW."""
+    that is wrong. Set the time, see that it is kept (chrony, systemd-timesyncd), then remount. See also MON_CLOCK_SKEW.
+    """
     clock = view.section("clock")
     latest = clock["start"] - view.node.asked
     earliest = clock["end"] - view.node.answered

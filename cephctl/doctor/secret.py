@@ -29,15 +29,25 @@ def later(view: View) -> Severity | None:
 
 def spoilt(view: View, kind: str, what: str, said: str) -> Iterator[Trouble]:
     if passed(view) and secret(view).get("class") == kind:
-        yield Trouble(f"{secret(view)['path']} {what}", node=(f"{secret(view)['size']} bytes; mount.ceph says: {said}",), severity=later(view), remedy=PUSH)
+        yield Trouble(
+            f"{secret(view)['path']} {what}",
+            node=(f"{secret(view)['size']} bytes; mount.ceph says: {said}",),
+            severity=later(view),
+            remedy=PUSH,
+        )
 
 
 @check("SECRET_MISSING", "The secret file is not there", Depth.AUTH, needs=NEEDS, remedy=PUSH)
 def secret_missing(view: View) -> Iterator[Trouble]:
     """The unit's secretfile= names a file that does not exist. A mount that is up goes on without it; the next one fails at once
-    ("unable to read secretfile")."""
+    ("unable to read secretfile").
+    """
     if passed(view) and secret(view).get("exists") is False:
-        yield Trouble(f"{secret(view)['path']} does not exist", node=(f"{view.unit_name}: Options={','.join(view.unit_options)}",), severity=later(view))
+        yield Trouble(
+            f"{secret(view)['path']} does not exist",
+            node=(f"{view.unit_name}: Options={','.join(view.unit_options)}",),
+            severity=later(view),
+        )
 
 
 @check("SECRET_EMPTY", "The secret file is empty", Depth.AUTH, needs=NEEDS)
@@ -49,7 +59,8 @@ def secret_empty(view: View) -> Iterator[Trouble]:
 @check("SECRET_IS_KEYRING", "The secret file holds a keyring", Depth.AUTH, needs=NEEDS)
 def secret_is_keyring(view: View) -> Iterator[Trouble]:
     """secretfile= wants the bare key, one line of base64. A keyring has a [section] and "key = …": mount.ceph says "secret is not
-    valid base64"."""
+    valid base64".
+    """
     yield from spoilt(view, "keyring", "holds a keyring, not a bare key", "secret is not valid base64")
 
 
@@ -63,7 +74,8 @@ def secret_garbled(view: View) -> Iterator[Trouble]:
 def key_mismatch(view: View) -> Iterator[Trouble]:
     """The secret file is well formed and holds another key than the cluster has for the entity. Mounting fails with "no mds server
     is up or the cluster is laggy"; only the kernel log says -13. A mount that is up with the old key hangs at the next restart of
-    its monitor. Compared are the secret's bytes: a header with another date is the same key."""
+    its monitor. Compared are the secret's bytes: a header with another date is the same key.
+    """
     own, theirs = secret(view).get("fingerprint"), view.key.get("fingerprint")
     if own and theirs and own != theirs:
         yield Trouble(
@@ -78,11 +90,18 @@ def day(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-@check("KEY_NEWER_THAN_MOUNT", "The key was changed after this mount was made", Depth.AUTH, severity=Severity.WARN, needs=("clients", "cluster.entity"))
+@check(
+    "KEY_NEWER_THAN_MOUNT",
+    "The key was changed after this mount was made",
+    Depth.AUTH,
+    severity=Severity.WARN,
+    needs=("clients", "cluster.entity"),
+)
 def key_newer_than_mount(view: View) -> Iterator[Trouble]:
     """Healthy now, and it will hang: the client still lives on the tickets of a key that is gone. What sets it off is the next
     restart of its monitor, a network break, or the end of its ticket (72 h at most): then df hangs, and after an MDS failover
-    everything. Remount before that, one node after the other; it costs a second each."""
+    everything. Remount before that, one node after the other; it costs a second each.
+    """
     if view.client and view.key.get("created", 0) > view.client["started"] + 1 and not view.events.get("auth_refused"):
         push = view.files.get("secret", {}).get("fingerprint") != view.key["fingerprint"]
         yield Trouble(
@@ -93,10 +112,17 @@ def key_newer_than_mount(view: View) -> Iterator[Trouble]:
         )
 
 
-@check("KEYRING_DIFFERS", "Keyring and secret file hold different keys", Depth.AUTH, severity=Severity.WARN, needs=("files", "cluster.entity"))
+@check(
+    "KEYRING_DIFFERS",
+    "Keyring and secret file hold different keys",
+    Depth.AUTH,
+    severity=Severity.WARN,
+    needs=("files", "cluster.entity"),
+)
 def keyring_differs(view: View) -> Iterator[Trouble]:
-    """cephadm rewrites keyrings, not secret files: mount.ceph uses the one, all other tools the other. Whichever is not the
-    cluster's is a time bomb."""
+    """Cephadm rewrites keyrings, not secret files: mount.ceph uses the one, all other tools the other. Whichever is not the
+    cluster's is a time bomb.
+    """
     own, ring, theirs = (source.get("fingerprint") for source in (secret(view), view.files.get("keyring", {}), view.key))
     if ring and own and ring != own:
         right = "the secret file" if own == theirs else "the keyring" if ring == theirs else "neither"
@@ -108,7 +134,14 @@ def keyring_differs(view: View) -> Iterator[Trouble]:
         )
 
 
-@check("SECRET_READABLE", "Others can read the key", Depth.LOCAL, severity=Severity.WARN, needs=("files",), remedy="cephctl node push {node}")
+@check(
+    "SECRET_READABLE",
+    "Others can read the key",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=("files",),
+    remedy="cephctl node push {node}",
+)
 def secret_readable(view: View) -> Iterator[Trouble]:
     """The secret file or keyring is readable by group or others, or not root's. Tenants' processes run on this node."""
     for name in ("secret", "keyring"):
@@ -117,13 +150,24 @@ def secret_readable(view: View) -> Iterator[Trouble]:
             yield Trouble(f"{file['path']} has mode {file['mode']:04o}, owner {file['uid']}", node=("it must be 0600, root",))
 
 
-@check("SECRET_IN_OPTIONS", "A key stands in fstab or in the unit", Depth.LOCAL, severity=Severity.WARN, needs=("unit", "fstab"), remedy="cephctl node push {node}")
+@check(
+    "SECRET_IN_OPTIONS",
+    "A key stands in fstab or in the unit",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=("unit", "fstab"),
+    remedy="cephctl node push {node}",
+)
 def secret_in_options(view: View) -> Iterator[Trouble]:
     """secret= in fstab or in a unit is readable by everybody (systemctl show, mount units are 0644). Use secretfile=, and rotate
-    the key: it was public."""
+    the key: it was public.
+    """
     for entry in view.section("fstab") or []:
         if entry["has_secret"]:
-            yield Trouble(f"/etc/fstab line {entry['line']} has secret=", remedy="{ssh} sudo sed -i {line}d /etc/fstab".replace("{line}", str(entry["line"])))
+            yield Trouble(
+                f"/etc/fstab line {entry['line']} has secret=",
+                remedy="{ssh} sudo sed -i {line}d /etc/fstab".replace("{line}", str(entry["line"])),
+            )
     if view.unit.get("has_secret"):
         yield Trouble(f"{view.unit_name} has secret= in its options")
 
@@ -132,25 +176,38 @@ def secret_in_options(view: View) -> Iterator[Trouble]:
 def secret_not_passed(view: View) -> Iterator[Trouble]:
     """Neither secretfile= nor secret= in the unit's options. mount.ceph then looks into /etc/ceph for a keyring, then takes what is
     left in the kernel's key store, possibly the key from before a rotation; with none of them the kernel says "no secret set (for
-    auth_x protocol)" and the mount fails."""
+    auth_x protocol)" and the mount fails.
+    """
     if view.unit_file and not passed(view) and "secret" not in view.unit_option:
         ring = view.files.get("keyring", {})
         severity = Severity.WARN if view.is_mounted or ring.get("class") == "key" else None
-        yield Trouble("the unit has no secretfile=", node=(f"{view.unit_name}: Options={','.join(view.unit_options)}",), severity=severity)
+        yield Trouble(
+            "the unit has no secretfile=", node=(f"{view.unit_name}: Options={','.join(view.unit_options)}",), severity=severity
+        )
 
 
-@check("KERNEL_KEY_STALE", "The kernel's key store holds a key that a mount could fall back to", Depth.AUTH, severity=Severity.WARN, needs=("kernel_keys", "unit"))
+@check(
+    "KERNEL_KEY_STALE",
+    "The kernel's key store holds a key that a mount could fall back to",
+    Depth.AUTH,
+    severity=Severity.WARN,
+    needs=("kernel_keys", "unit"),
+)
 def kernel_key_stale(view: View) -> Iterator[Trouble]:
     """mount.ceph without a readable secret takes the key it finds in the kernel's key store, which may be an old one: -13 although
-    the file is right. Remove it, and pass a secretfile."""
+    the file is right. Remove it, and pass a secretfile.
+    """
     if view.section("kernel_keys") and not passed(view):
-        yield Trouble("a Ceph key is cached in the kernel", node=tuple(view.section("kernel_keys")), remedy="{ssh} sudo keyctl purge ceph")
+        yield Trouble(
+            "a Ceph key is cached in the kernel", node=tuple(view.section("kernel_keys")), remedy="{ssh} sudo keyctl purge ceph"
+        )
 
 
 @check("KERNEL_KEY_GONE", "The kernel's key store refused the key", Depth.AUTH, needs=("kernel_log",), remedy=REMOUNT)
 def kernel_key_gone(view: View) -> Iterator[Trouble]:
     """The kernel log says "Failed due to key not found", expired or revoked: the options name a key in the key store (key=) instead
-    of a secret, or somebody remounted without naming one. Mount through the unit, with secretfile=."""
+    of a secret, or somebody remounted without naming one. Mount through the unit, with secretfile=.
+    """
     event = view.events.get("kernel_key")
     if event and not view.is_mounted:
         yield Trouble("the kernel found no usable key", node=(event.text,))
@@ -167,7 +224,8 @@ def name_prefixed(view: View) -> Iterator[Trouble]:
 @check("NAME_DIFFERS", "The unit mounts as another entity", Depth.AUTH, severity=Severity.WARN, needs=("unit",), remedy=PUSH)
 def name_differs(view: View) -> Iterator[Trouble]:
     """The unit's name= is not the entity that cephctl is configured for (mount.entity): what is said of keys and caps is said of
-    the configured one."""
+    the configured one.
+    """
     name = view.unit_option.get("name", "")
     if name and name not in (view.site.user, view.site.entity):
         yield Trouble(f"the unit mounts as client.{name}, not {view.site.entity}", node=(f"{view.unit_name}: name={name}",))

@@ -19,7 +19,9 @@ def both_sides(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
     states = ", ".join(f"mds.{rank} {state}" for rank, state in client["sessions"].items()) or "no MDS session"
     entry = view.known("osdmap").get("blocklist", {}).get(view.instance)
     cluster = [f"blocklist has {view.instance} until {entry}" if entry else f"blocklist has no {view.instance}"]
-    cluster.append(f"MDS session {view.session['id']} is {view.session['state']}" if view.session else "no MDS session of that client")
+    cluster.append(
+        f"MDS session {view.session['id']} is {view.session['state']}" if view.session else "no MDS session of that client"
+    )
     return (f"client {view.instance}, blocklisted: {str(bool(client['blocklisted'])).lower()}, {states}",), tuple(cluster)
 
 
@@ -29,30 +31,49 @@ def why(view: View) -> tuple[str, ...]:
     return tuple(f"kernel log: {view.events[name].text}" for name in names if name in view.events)
 
 
-@check("CLIENT_BLOCKLISTED", "The kernel client was evicted and is blocklisted", Depth.BLOCKLIST, needs=(*CLIENT, "cluster.osdmap"), remedy=REMOUNT)
+@check(
+    "CLIENT_BLOCKLISTED",
+    "The kernel client was evicted and is blocklisted",
+    Depth.BLOCKLIST,
+    needs=(*CLIENT, "cluster.osdmap"),
+    remedy=REMOUNT,
+)
 def client_blocklisted(view: View) -> Iterator[Trouble]:
     """The MDS ended this client's session and the monitors put its instance on the blocklist for an hour: somebody evicted it, it
     was silent for 300 s (session_autoclose), it did not come back within 45 s of an MDS failover, or it did not give back caps.
     Everything on the mount says Permission denied while df and ceph -s look well. Taking it off the blocklist does not help, the
-    client stays rejected for good: remount. Find out why it was evicted, or it will be again."""
+    client stays rejected for good: remount. Find out why it was evicted, or it will be again.
+    """
     if view.client and view.instance in view.known("osdmap").get("blocklist", {}):
         node, cluster = both_sides(view)
         yield Trouble("this mount's client was evicted and is blocklisted", node=(*node, *why(view)), cluster=cluster)
 
 
-@check("CLIENT_REJECTED", "The kernel client was evicted; its blocklist entry has expired", Depth.BLOCKLIST, needs=(*CLIENT, "cluster.osdmap"), remedy=REMOUNT)
+@check(
+    "CLIENT_REJECTED",
+    "The kernel client was evicted; its blocklist entry has expired",
+    Depth.BLOCKLIST,
+    needs=(*CLIENT, "cluster.osdmap"),
+    remedy=REMOUNT,
+)
 def client_rejected(view: View) -> Iterator[Trouble]:
     """The node knows that it was rejected, and the cluster has forgotten: the blocklist entry lasts an hour (or was removed), the
-    mount stays dead for ever. The classic "Permission denied on one node, and the cluster is healthy". Remount."""
+    mount stays dead for ever. The classic "Permission denied on one node, and the cluster is healthy". Remount.
+    """
     if view.is_rejected and view.instance not in view.known("osdmap").get("blocklist", {}):
         node, cluster = both_sides(view)
-        yield Trouble("this mount's client was rejected for good, though the blocklist no longer has it", node=(*node, *why(view)), cluster=cluster)
+        yield Trouble(
+            "this mount's client was rejected for good, though the blocklist no longer has it",
+            node=(*node, *why(view)),
+            cluster=cluster,
+        )
 
 
 @check("NODE_BLOCKLISTED", "The node's whole address is blocklisted", Depth.BLOCKLIST, needs=("cluster.osdmap",))
 def node_blocklisted(view: View) -> Iterator[Trouble]:
     """An entry without a nonce, or a range (a network fence), covers the node's address: new mounts are refused too. Remove it if
-    nobody meant it, then remount."""
+    nobody meant it, then remount.
+    """
     for entry in covering(view, view.node.address):
         kind, place = entry
         remove = f"ceph osd blocklist {'range ' if kind == 'range' else ''}rm {place}"
@@ -92,10 +113,13 @@ def sessions_refused(view: View) -> Iterator[Trouble]:
             )
 
 
-@check("SESSION_MISSING", "No MDS knows this mount's client", Depth.BLOCKLIST, needs=(*CLIENT, "cluster.sessions"), remedy=REMOUNT)
+@check(
+    "SESSION_MISSING", "No MDS knows this mount's client", Depth.BLOCKLIST, needs=(*CLIENT, "cluster.sessions"), remedy=REMOUNT
+)
 def session_missing(view: View) -> Iterator[Trouble]:
-    """debugfs shows a client, and no active MDS has a session of its instance: the session is lost, and the idle client has not
-    noticed. The first access will show it."""
+    """Debugfs shows a client, and no active MDS has a session of its instance: the session is lost, and the idle client has not
+    noticed. The first access will show it.
+    """
     if view.client and view.instance and not view.is_rejected and not view.session and not any(client_blocklisted(view)):
         node, cluster = both_sides(view)
         yield Trouble("no MDS has a session of this mount's client", node=node, cluster=cluster)
@@ -104,16 +128,24 @@ def session_missing(view: View) -> Iterator[Trouble]:
 @check("CLIENT_CLOSED", "The MDS closed this client's session", Depth.BLOCKLIST, needs=(*CLIENT, "kernel_log"), remedy=REMOUNT)
 def client_closed(view: View) -> Iterator[Trouble]:
     """The client missed the 45 s (mds_reconnect_timeout) in which it could come back after an MDS failover, or was evicted without a
-    blocklist entry."""
+    blocklist entry.
+    """
     event = view.events.get("reconnect_denied") or view.events.get("session_closed")
     if event and view.client and not view.is_rejected and "open" not in view.client["sessions"].values():
         yield Trouble("the MDS closed this client's session", node=(f"kernel log: {event.text}",))
 
 
-@check("CLIENT_RECONNECTED", "The client was evicted and has reconnected by itself", Depth.SYMPTOM, severity=Severity.WARN, needs=("kernel_log",))
+@check(
+    "CLIENT_RECONNECTED",
+    "The client was evicted and has reconnected by itself",
+    Depth.SYMPTOM,
+    severity=Severity.WARN,
+    needs=("kernel_log",),
+)
 def client_reconnected(view: View) -> Iterator[Trouble]:
     """recover_session=clean did its work: the mount is alive, unwritten data and file locks were dropped, and files that were open
-    for writing fail with EBADF for good. Restart what keeps files open (log files of nginx, daemons with locks)."""
+    for writing fail with EBADF for good. Restart what keeps files open (log files of nginx, daemons with locks).
+    """
     if event := view.events.get("auto_reconnected"):
         yield Trouble("the client was evicted and reconnected; open files are dead", node=(f"kernel log: {event.text}",))
 
@@ -121,16 +153,24 @@ def client_reconnected(view: View) -> Iterator[Trouble]:
 @check("DATA_DROPPED", "The kernel dropped unwritten data or locks", Depth.SYMPTOM, severity=Severity.WARN, needs=("kernel_log",))
 def data_dropped(view: View) -> Iterator[Trouble]:
     """When a session was lost, writes that had been acknowledged to programs did not reach the cluster, or file locks were lost.
-    Tell the owners of what was being written then."""
+    Tell the owners of what was being written then.
+    """
     for name, what in (("data_dropped", "unwritten data"), ("locks_dropped", "file locks")):
         if event := view.events.get(name):
             yield Trouble(f"the kernel dropped {what}, {event.count} times", node=(f"{event.age:.0f} s before: {event.text}",))
 
 
-@check("FORCED_UMOUNT", "A forced umount left the mount behind, or the client shut itself down", Depth.BLOCKLIST, needs=(*CLIENT, "kernel_log"), remedy=REMOUNT)
+@check(
+    "FORCED_UMOUNT",
+    "A forced umount left the mount behind, or the client shut itself down",
+    Depth.BLOCKLIST,
+    needs=(*CLIENT, "kernel_log"),
+    remedy=REMOUNT,
+)
 def forced_umount(view: View) -> Iterator[Trouble]:
     """Everything says Input/output error: umount -f ended all requests, but something held the mount; or the client met a map it
-    could not decode and fenced itself. It never recovers: remount."""
+    could not decode and fenced itself. It never recovers: remount.
+    """
     event = view.events.get("fenced_itself")
     broken = [name for name in ("mds", "osd") if view.probe(name).get("error") == "EIO"]
     if view.client and not view.is_rejected and (event or broken):
@@ -141,7 +181,8 @@ def forced_umount(view: View) -> Iterator[Trouble]:
 @check("ZOMBIE_CLIENT", "A client lives on without a mount", Depth.SYMPTOM, severity=Severity.WARN, needs=(*CLIENT, "pins"))
 def zombie_client(view: View) -> Iterator[Trouble]:
     """A lazy umount takes the mount out of sight while processes still hold files of it: its client and MDS session live on, with
-    the old key, and its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last of its holders: restart those."""
+    the old key, and its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last of its holders: restart those.
+    """
     if not view.zombies:
         return
     holders = [pin for pin in view.section("pins") if pin["mount"] == "detached"]

@@ -11,7 +11,19 @@ from cephctl.model import Severity
 
 SEVERITIES = {"HEALTH_WARN": Severity.WARN, "HEALTH_ERR": Severity.ERR}
 # Ceph's own codes that have nothing to do with a mount.
-ELSEWHERE = ("MGR_", "RECENT_", "TELEMETRY_", "CEPHADM_", "DEVICE_", "OSDMAP_FLAGS", "POOL_APP", "POOL_TOO", "POOL_PG", "TOO_", "DAEMON_OLD")
+ELSEWHERE = (
+    "MGR_",
+    "RECENT_",
+    "TELEMETRY_",
+    "CEPHADM_",
+    "DEVICE_",
+    "OSDMAP_FLAGS",
+    "POOL_APP",
+    "POOL_TOO",
+    "POOL_PG",
+    "TOO_",
+    "DAEMON_OLD",
+)
 # Judged by checks of our own, with the evidence of both sides.
 OURS = ("MDS_ALL_DOWN", "MON_CLOCK_SKEW")
 
@@ -22,14 +34,18 @@ def daemons(view: View) -> list[Any]:
 
 def restart(kind: str, name: str, address: Any) -> dict[str, Any]:
     """The command that restarts a daemon, on the host it runs on."""
-    return {"remedy": f"systemctl restart ceph-{kind}@{name}", "host": f"the host of {kind}.{name}{f' ({address[0]})' if address else ''}"}
+    return {
+        "remedy": f"systemctl restart ceph-{kind}@{name}",
+        "host": f"the host of {kind}.{name}{f' ({address[0]})' if address else ''}",
+    }
 
 
 @check("CLUSTER_UNREACHABLE", "The monitors do not answer", Depth.NETWORK, wide=True)
 def cluster_unreachable(view: View) -> Iterator[Trouble]:
     """No monitor answered cephctl, or none let it in. What the nodes know is judged all the same; what the cluster knows (caps,
     sessions, blocklist) is UNKNOWN. Mounts that are up go on, except for df; new ones fail. Where a monitor accepts connections and
-    says nothing it is frozen, and the message names it."""
+    says nothing it is frozen, and the message names it.
+    """
     error = view.cluster.get("error")
     if error and "monmap" not in view.cluster:
         silent = [line for line in str(view.cluster.get("hint") or "").splitlines() if line.startswith("monitor ")]
@@ -40,7 +56,8 @@ def cluster_unreachable(view: View) -> Iterator[Trouble]:
 @check("MDS_SILENT", "An MDS accepts connections and says nothing", Depth.MDS, wide=True)
 def mds_silent(view: View) -> Iterator[Trouble]:
     """Every Ceph daemon speaks first; this one does not: it is frozen, or so busy that it is as good as that. Whatever needs it
-    hangs. The monitors replace it after 15 s (mds_beacon_grace) if a standby is there; without one, restart it."""
+    hangs. The monitors replace it after 15 s (mds_beacon_grace) if a standby is there; without one, restart it.
+    """
     yield from silent_daemons(view, "mds")
 
 
@@ -48,13 +65,14 @@ def mds_silent(view: View) -> Iterator[Trouble]:
 def osd_silent(view: View) -> Iterator[Trouble]:
     """A frozen OSD: reads and writes of what it holds hang on every node, and so does an MDS that waits for its journal. Other OSDs
     report it after 20 s (osd_heartbeat_grace); where it is the only one nobody does. Restart it. A process that is left in an
-    uninterruptible sleep afterwards is freed by `ceph osd down ID`, which makes clients send their requests again."""
+    uninterruptible sleep afterwards is freed by `ceph osd down ID`, which makes clients send their requests again.
+    """
     yield from silent_daemons(view, "osd")
 
 
 def silent_daemons(view: View, kind: str) -> Iterator[Trouble]:
     """Daemons that cephctl itself found silent, or every node that asked them."""
-    found = {line.split()[0]: (line,) for line in view.cluster.get("silent") or ()}
+    found: dict[str, tuple[str, ...]] = {line.split()[0]: (line,) for line in view.cluster.get("silent") or ()}
     for name, (host, port) in places(view, kind):
         words = [each.reach(host, port) for each in view.fleet]
         if "silent" in words and not {"ok", "refused"} & set(words):
@@ -67,16 +85,23 @@ def silent_daemons(view: View, kind: str) -> Iterator[Trouble]:
 def places(view: View, kind: str) -> list[tuple[str, Any]]:
     """Names and addresses of the daemons of a kind that the monitors think are at work."""
     if kind == "mds":
-        return [(f"mds.{each['name']}", each["address"]) for each in daemons(view) if each["state"] == "up:active" and each["address"]]
+        return [
+            (f"mds.{each['name']}", each["address"]) for each in daemons(view) if each["state"] == "up:active" and each["address"]
+        ]
     return [(f"osd.{each['id']}", each["address"]) for each in view.known("osdmap").get("osds", ()) if each["address"]]
 
 
 @check("MDS_ALL_DOWN", "No MDS is active", Depth.MDS, needs=("cluster.file_systems", "cluster.daemons"), wide=True)
 def mds_all_down(view: View) -> Iterator[Trouble]:
     """No daemon holds a rank of the file system: everything but df hangs, and new mounts fail. Start an MDS; if the file system is
-    not joinable (`fs fail`, maintenance), let MDS join again."""
+    not joinable (`fs fail`, maintenance), let MDS join again.
+    """
     for system in view.known("file_systems"):
-        active = [d for d in daemons(view) if d["file_system"] == system["name"] and d["state"] not in ("failed", "damaged", "up:standby-replay")]
+        active = [
+            d
+            for d in daemons(view)
+            if d["file_system"] == system["name"] and d["state"] not in ("failed", "damaged", "up:standby-replay")
+        ]
         if active:
             continue
         joinable = system["joinable"]
@@ -88,7 +113,8 @@ def mds_all_down(view: View) -> Iterator[Trouble]:
 @check("MDS_LAGGY", "The monitors do not hear an MDS", Depth.MDS, needs=("cluster.daemons",), wide=True)
 def mds_laggy(view: View) -> Iterator[Trouble]:
     """It holds a rank, has sent no beacon for 15 s, and no standby could take over: its clients hang until it answers or another
-    MDS is started."""
+    MDS is started.
+    """
     for daemon in daemons(view):
         if daemon["laggy"] and daemon["rank"] is not None:
             yield Trouble(
@@ -101,9 +127,14 @@ def mds_laggy(view: View) -> Iterator[Trouble]:
 @check("MDS_RECOVERING", "An MDS is taking over a rank", Depth.MDS, needs=("cluster.daemons",), wide=True)
 def mds_recovering(view: View) -> Iterator[Trouble]:
     """A failover is under way (replay, reconnect, rejoin, clientreplay): clients hang until the rank is active again, as a rule less
-    than a minute. A client that does not come back within 45 s of reconnect is evicted and needs a remount. Wait, then look again."""
+    than a minute. A client that does not come back within 45 s of reconnect is evicted and needs a remount. Wait, then look again.
+    """
     for daemon in daemons(view):
-        if daemon["rank"] is not None and daemon["state"] not in ("up:active", "up:standby-replay", "failed", "damaged") and not daemon["laggy"]:
+        if (
+            daemon["rank"] is not None
+            and daemon["state"] not in ("up:active", "up:standby-replay", "failed", "damaged")
+            and not daemon["laggy"]
+        ):
             yield Trouble(
                 f"mds.{daemon['name']} is taking over rank {daemon['rank']} ({daemon['state']})",
                 cluster=(f"mds.{daemon['name']} {daemon['state']}",),
@@ -114,7 +145,8 @@ def mds_recovering(view: View) -> Iterator[Trouble]:
 @check("MDS_NO_STANDBY", "No MDS could take over", Depth.MDS, severity=Severity.WARN, needs=("cluster.daemons",), wide=True)
 def mds_no_standby(view: View) -> Iterator[Trouble]:
     """Every active MDS is a single point of failure: when it fails, all mounts hang until somebody starts one. Ceph itself warns
-    only where standby_count_wanted asks for one."""
+    only where standby_count_wanted asks for one.
+    """
     states = [daemon["state"] for daemon in daemons(view)]
     if "up:active" in states and not {"up:standby", "up:standby-replay"} & set(states):
         names = ", ".join(f"mds.{daemon['name']}" for daemon in daemons(view) if daemon["state"] == "up:active")
@@ -124,33 +156,54 @@ def mds_no_standby(view: View) -> Iterator[Trouble]:
 @check("OSD_WRITES_STOPPED", "A flag of the OSD map stops writes", Depth.OSD, needs=("cluster.osdmap",), wide=True)
 def osd_writes_stopped(view: View) -> Iterator[Trouble]:
     """full, pausewr or pauserd is set: writes (or reads) fail with ENOSPC or wait. `full` comes by itself at 95 % (mon_osd_full_ratio)
-    and ends when space is freed; pause flags are set by hand, and unset so."""
+    and ends when space is freed; pause flags are set by hand, and unset so.
+    """
     flags = [flag for flag in view.known("osdmap").get("flags", ()) if flag in ("full", "pausewr", "pauserd")]
     if flags:
         what = "pause" if flags[0].startswith("pause") else "full"
-        yield Trouble(f"the OSD map is flagged {', '.join(flags)}", cluster=(f"flags {', '.join(flags)}",), remedy=f"ceph osd unset {what}")
+        yield Trouble(
+            f"the OSD map is flagged {', '.join(flags)}", cluster=(f"flags {', '.join(flags)}",), remedy=f"ceph osd unset {what}"
+        )
 
 
-@check("DATA_POOL_FULL", "A pool of the file system is full", Depth.OSD, needs=("cluster.osdmap", "cluster.file_systems"), wide=True)
+@check(
+    "DATA_POOL_FULL", "A pool of the file system is full", Depth.OSD, needs=("cluster.osdmap", "cluster.file_systems"), wide=True
+)
 def data_pool_full(view: View) -> Iterator[Trouble]:
     """The pool reached its quota (pool quotas set the flag too) or its OSDs are full: writes fail with ENOSPC or EDQUOT. Add space,
-    delete, or lift the pool's quota."""
+    delete, or lift the pool's quota.
+    """
     used = {pool for system in view.known("file_systems") for pool in (*system["data_pools"], system["metadata_pool"])}
     for pool in view.known("osdmap").get("pools", ()):
         if pool["full"] and pool["id"] in used:
-            yield Trouble(f"pool {pool['name']} is full or reached its quota", cluster=(f"pool {pool['name']}: full",), remedy=f"ceph osd pool set-quota {pool['name']} max_bytes 0")
+            yield Trouble(
+                f"pool {pool['name']} is full or reached its quota",
+                cluster=(f"pool {pool['name']}: full",),
+                remedy=f"ceph osd pool set-quota {pool['name']} max_bytes 0",
+            )
 
 
 @check("CEPH_HEALTH", "Ceph itself warns", Depth.MDS, severity=Severity.WARN, needs=("cluster.health",), wide=True)
 def ceph_health(view: View) -> Iterator[Trouble]:
     """What `ceph health detail` says that concerns a mount: MDS_*, FS_*, OSD_*, PG_*, POOL_*, MON_*, AUTH_*, SLOW_OPS. The summary
     begins with Ceph's own code; its meaning is in Ceph's documentation of health checks. A client that does not give back caps
-    (MDS_CLIENT_LATE_RELEASE) is named with its node where the inventory has it."""
+    (MDS_CLIENT_LATE_RELEASE) is named with its node where the inventory has it.
+    """
     for code, found in sorted(view.known("health").get("checks", {}).items()):
         if found.get("muted") or code.startswith(ELSEWHERE) or code in OURS:
             continue
         detail = tuple(line["message"] for line in found.get("detail", ()))
-        depth = Depth.OSD if code.startswith(("OSD_", "PG_", "POOL_", "SLOW_", "BLUESTORE", "OBJECT_", "LARGE_")) else Depth.NETWORK if code.startswith("MON_") else Depth.MDS
+        depth = (
+            Depth.OSD
+            if code.startswith(("OSD_", "PG_", "POOL_", "SLOW_", "BLUESTORE", "OBJECT_", "LARGE_"))
+            else Depth.NETWORK
+            if code.startswith("MON_")
+            else Depth.MDS
+        )
         yield Trouble(
-            f"{code}: {found['summary']['message']}", cluster=detail[:3], severity=SEVERITIES.get(found["severity"]), depth=depth, remedy="ceph health detail"
+            f"{code}: {found['summary']['message']}",
+            cluster=detail[:3],
+            severity=SEVERITIES.get(found["severity"]),
+            depth=depth,
+            remedy="ceph health detail",
         )

@@ -21,7 +21,9 @@ OPTION_SINCE = {"recover_session": (5, 4), "wsync": (5, 7), "nowsync": (5, 7), "
 @check("UNIT_MISSING", "There is no mount unit for the path", Depth.LOCAL, needs=NEEDS, remedy=PUSH)
 def unit_missing(view: View) -> Iterator[Trouble]:
     """Neither a unit file nor fstab mounts the path: it does not come back after a reboot."""
-    if view.unit.get("LoadState") == "not-found" or (view.unit.get("LoadState") == "loaded" and not view.unit.get("FragmentPath")):
+    if view.unit.get("LoadState") == "not-found" or (
+        view.unit.get("LoadState") == "loaded" and not view.unit.get("FragmentPath")
+    ):
         yield Trouble(f"there is no {view.unit_name}", severity=Severity.WARN if view.is_mounted else None)
 
 
@@ -36,31 +38,51 @@ def unit_invalid(view: View) -> Iterator[Trouble]:
 
 @check("UNIT_MISNAMED", "A unit for the path has the wrong name", Depth.LOCAL, severity=Severity.WARN, needs=NEEDS, remedy=PUSH)
 def unit_misnamed(view: View) -> Iterator[Trouble]:
-    """systemd wants a mount unit's name to be its Where=, escaped (systemd-escape -p --suffix=mount PATH); one with another name is
-    never loaded."""
+    """Systemd wants a mount unit's name to be its Where=, escaped (systemd-escape -p --suffix=mount PATH); one with another name is
+    never loaded.
+    """
     for path in view.unit.get("misnamed") or ():
         yield Trouble(f"{path} is for {view.site.path} and should be {view.unit_name}", node=(f"Where={view.site.path}",))
 
 
-@check("UNIT_DISABLED", "The unit does not start at boot", Depth.LOCAL, severity=Severity.WARN, needs=NEEDS, remedy="{ssh} sudo systemctl enable {unit}")
+@check(
+    "UNIT_DISABLED",
+    "The unit does not start at boot",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=NEEDS,
+    remedy="{ssh} sudo systemctl enable {unit}",
+)
 def unit_disabled(view: View) -> Iterator[Trouble]:
     """Not enabled, or without [Install] WantedBy=: fine until the next reboot."""
     if view.unit.get("UnitFileState") in ("disabled", "static", "indirect") and view.unit_file:
         yield Trouble(f"{view.unit_name} is {view.unit['UnitFileState']}")
 
 
-@check("UNIT_TIMEOUT_SHORT", "systemd kills mount.ceph before the kernel gives its verdict", Depth.LOCAL, severity=Severity.WARN, needs=NEEDS, remedy=PUSH_UNIT)
+@check(
+    "UNIT_TIMEOUT_SHORT",
+    "systemd kills mount.ceph before the kernel gives its verdict",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=NEEDS,
+    remedy=PUSH_UNIT,
+)
 def unit_timeout_short(view: View) -> Iterator[Trouble]:
     """The kernel tries for 60 s (mount_timeout); with a shorter TimeoutSec systemd ends mount.ceph with no word of why, and
-    leaves the process behind. 90 s or more. What sets it off: a monitor that does not answer."""
+    leaves the process behind. 90 s or more. What sets it off: a monitor that does not answer.
+    """
     seconds = span(str(view.unit.get("TimeoutUSec", "")))
     if view.unit_file and seconds is not None and seconds <= KERNEL_TIMEOUT:
         failed = view.unit.get("Result") == "timeout"
-        yield Trouble(f"{view.unit_name} has a timeout of {seconds:.0f} s", node=(f"Result={view.unit.get('Result')}",), severity=Severity.ERR if failed else None)
+        yield Trouble(
+            f"{view.unit_name} has a timeout of {seconds:.0f} s",
+            node=(f"Result={view.unit.get('Result')}",),
+            severity=Severity.ERR if failed else None,
+        )
 
 
 def span(text: str) -> float | None:
-    """systemd's time span in seconds; None for infinity.
+    """Systemd's time span in seconds; None for infinity.
 
     >>> span("1min 30s"), span("30s"), span("infinity"), span("500ms")
     (90.0, 30.0, None, 0.5)
@@ -73,22 +95,38 @@ def span(text: str) -> float | None:
 @check("UNIT_FAILED", "The unit failed", Depth.SYMPTOM, needs=(*NEEDS, "mounts"), remedy="cephctl node mount {node}")
 def unit_failed(view: View) -> Iterator[Trouble]:
     """The last attempt to mount failed (or hit the start limit) and nobody tries again: mount units have no Restart=. If a deeper
-    cause is named, mend that first; then mount."""
+    cause is named, mend that first; then mount.
+    """
     if view.unit.get("ActiveState") == "failed" and not view.is_mounted:
         yield Trouble(f"{view.unit_name} failed: {view.unit.get('Result')}", node=tuple(view.unit_text.splitlines()[-4:]))
 
 
-@check("UNIT_CHANGED", "The unit file was changed without a reload", Depth.LOCAL, severity=Severity.WARN, needs=NEEDS, remedy="{ssh} sudo systemctl daemon-reload")
+@check(
+    "UNIT_CHANGED",
+    "The unit file was changed without a reload",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=NEEDS,
+    remedy="{ssh} sudo systemctl daemon-reload",
+)
 def unit_changed(view: View) -> Iterator[Trouble]:
-    """systemd still has the former version."""
+    """Systemd still has the former version."""
     if view.unit.get("NeedDaemonReload") == "yes":
         yield Trouble(f"{view.unit_name} was changed on disk")
 
 
-@check("UNIT_BOOT_ORDER", "The unit does not wait for the network", Depth.LOCAL, severity=Severity.WARN, needs=(*NEEDS, "host"), remedy=PUSH_UNIT)
+@check(
+    "UNIT_BOOT_ORDER",
+    "The unit does not wait for the network",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=(*NEEDS, "host"),
+    remedy=PUSH_UNIT,
+)
 def unit_boot_order(view: View) -> Iterator[Trouble]:
     """Without After=network-online.target (systemd adds it for _netdev, and from 244 on for type ceph) the mount fails at boot and
-    works by hand."""
+    works by hand.
+    """
     after = str(view.unit.get("After", "")).split()
     systemd = int(re.sub(r"\D", "", str(view.section("host").get("systemd") or "0")) or 0)
     if view.unit_file and "network-online.target" not in after and "remote-fs-pre.target" not in after:
@@ -108,50 +146,79 @@ def fstab_duplicate(view: View) -> Iterator[Trouble]:
         yield Trouble(
             f"/etc/fstab has {len(lines)} line{'s' if len(lines) > 1 else ''} for {view.site.path}{' beside the unit' if own else ''}",
             node=tuple(f"line {entry['line']}: {entry['source']} {entry['type']}" for entry in lines),
-            remedy="{ssh} \"sudo sh -c 'sed -i {numbers} /etc/fstab; systemctl daemon-reload'\"".replace("{numbers}", f'\\"{numbers}\\"'),
+            remedy="{ssh} \"sudo sh -c 'sed -i {numbers} /etc/fstab; systemctl daemon-reload'\"".replace(
+                "{numbers}", f'\\"{numbers}\\"'
+            ),
         )
 
 
 @check("AUTOMOUNT_ACTIVE", "An automount guards the path", Depth.LOCAL, severity=Severity.WARN, needs=NEEDS)
 def automount_active(view: View) -> Iterator[Trouble]:
     """x-systemd.automount: the first access mounts, so whoever looks triggers it, and a failed mount hangs the one who looked. cephctl
-    does not touch the path and will not trigger it."""
+    does not touch the path and will not trigger it.
+    """
     if view.unit.get("automount"):
         yield Trouble(f"an automount unit is active for {view.site.path}")
 
 
-@check("DEPENDANT_UNORDERED", "A service needs the mount and does not wait for it", Depth.LOCAL, severity=Severity.WARN, needs=("dependants",))
+@check(
+    "DEPENDANT_UNORDERED",
+    "A service needs the mount and does not wait for it",
+    Depth.LOCAL,
+    severity=Severity.WARN,
+    needs=("dependants",),
+)
 def dependant_unordered(view: View) -> Iterator[Trouble]:
     """Requires= or Wants= without After= starts both at once: the service writes into the bare directory. (With Requires= and After=,
     systemctl stop of the mount stops the service, and starting the mount does not bring it back; a umount by hand stops nothing.
-    cephctl node remount starts again what it stopped.)"""
+    cephctl node remount starts again what it stopped.)
+    """
     for service in view.section("dependants") or []:
         if "After" not in service["ties"]:
             drop_in = f"/etc/systemd/system/{service['unit']}.d/after-storage.conf"
-            write = f"mkdir -p {drop_in.rpartition('/')[0]}; printf \\\"[Unit]\\\\nAfter={view.unit_name}\\\\n\\\" >{drop_in}; systemctl daemon-reload"
-            yield Trouble(f"{service['unit']} has no After={view.unit_name}", node=(f"ties: {', '.join(service['ties'])}",), remedy=f"{{ssh}} \"sudo sh -c '{write}'\"")
+            write = f'mkdir -p {drop_in.rpartition("/")[0]}; printf \\"[Unit]\\\\nAfter={view.unit_name}\\\\n\\" >{drop_in}; systemctl daemon-reload'
+            yield Trouble(
+                f"{service['unit']} has no After={view.unit_name}",
+                node=(f"ties: {', '.join(service['ties'])}",),
+                remedy=f"{{ssh}} \"sudo sh -c '{write}'\"",
+            )
 
 
-@check("DEPENDANT_DOWN", "A service that stands on the mount does not run", Depth.SYMPTOM, severity=Severity.WARN, needs=("dependants", "mounts"))
+@check(
+    "DEPENDANT_DOWN",
+    "A service that stands on the mount does not run",
+    Depth.SYMPTOM,
+    severity=Severity.WARN,
+    needs=("dependants", "mounts"),
+)
 def dependant_down(view: View) -> Iterator[Trouble]:
     """It was stopped with the mount, or failed without it, and nobody started it again."""
     if view.is_mounted:
-        down = [s["unit"] for s in view.section("dependants") or [] if s["state"] in ("inactive", "failed") and s["type"] != "oneshot"]
+        down = [
+            s["unit"] for s in view.section("dependants") or [] if s["state"] in ("inactive", "failed") and s["type"] != "oneshot"
+        ]
         if down:
             yield Trouble(f"{', '.join(down)} does not run", remedy=f"{{ssh}} sudo systemctl start {' '.join(down)}")
 
 
-@check("OPTION_UNKNOWN", "The kernel does not know a mount option", Depth.LOCAL, needs=(*NEEDS, "host", "kernel_log"), remedy=PUSH)
+@check(
+    "OPTION_UNKNOWN", "The kernel does not know a mount option", Depth.LOCAL, needs=(*NEEDS, "host", "kernel_log"), remedy=PUSH
+)
 def option_unknown(view: View) -> Iterator[Trouble]:
-    """mount error 22. Options came with kernels: recover_session 5.4, wsync 5.7, ms_mode 5.11, mon_addr and the user@fsid.name=/ form
-    of the source 5.17. A misspelt one the kernel log names."""
+    """Mount error 22. Options came with kernels: recover_session 5.4, wsync 5.7, ms_mode 5.11, mon_addr and the user@fsid.name=/ form
+    of the source 5.17. A misspelt one the kernel log names.
+    """
     kernel = view.section("host")["kernel"]
     for name, since in OPTION_SINCE.items():
         if name in view.unit_option and version(kernel) < since:
-            yield Trouble(f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=Severity.WARN if view.is_mounted else None)
+            yield Trouble(
+                f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=Severity.WARN if view.is_mounted else None
+            )
     event = view.events.get("unknown_option")
     if event and not view.is_mounted:
-        yield Trouble("the kernel refuses a mount option", node=(event.text, f"{view.unit_name}: Options={','.join(view.unit_options)}"))
+        yield Trouble(
+            "the kernel refuses a mount option", node=(event.text, f"{view.unit_name}: Options={','.join(view.unit_options)}")
+        )
 
 
 @check("SOURCE_SYNTAX", "mount.ceph is too old for the form of the source", Depth.LOCAL, needs=(*NEEDS, "host"), remedy=PUSH)
@@ -159,13 +226,16 @@ def source_syntax(view: View) -> Iterator[Trouble]:
     """user@fsid.name=/path needs mount.ceph of Ceph 17 and Linux 5.17; older ones say "unable to parse mount source"."""
     common = view.section("host").get("ceph_common") or ""
     if re.match(r"[^:,/]+@[^=]*=/", view.source) and common and version(common)[0] < 17:
-        yield Trouble(f"{view.unit_name} uses the new form of the source, and ceph-common is {common}", node=(f"What={view.source}",))
+        yield Trouble(
+            f"{view.unit_name} uses the new form of the source, and ceph-common is {common}", node=(f"What={view.source}",)
+        )
 
 
 @check("OPTIONS_POOR", "Mount options that make trouble", Depth.LOCAL, severity=Severity.WARN, needs=("mounts",), remedy=PUSH)
 def options_poor(view: View) -> Iterator[Trouble]:
-    """rbytes makes directories report the size of everything below, which confuses tar and rsync. (Left to taste: noatime saves
-    metadata writes; recover_session=clean brings an evicted client back by itself and drops its unwritten data.)"""
+    """Rbytes makes directories report the size of everything below, which confuses tar and rsync. (Left to taste: noatime saves
+    metadata writes; recover_session=clean brings an evicted client back by itself and drops its unwritten data.)
+    """
     if view.mount and "rbytes" in view.mount["super_options"]:
         yield Trouble("mounted with rbytes", node=(f"options {','.join(view.mount['super_options'])}",))
 
@@ -174,6 +244,7 @@ def options_poor(view: View) -> Iterator[Trouble]:
 def quota_unenforced(view: View) -> Iterator[Trouble]:
     """Linux before 4.17 ignores CephFS quotas. Newer ones obey them late: a fast writer overshoots, and figures lag by ten seconds.
     EDQUOT below the limit: an ancestor's quota or max_files (`tenant quota get` shows the effective one). EXDEV from rename: it
-    crosses a quota; copy instead. df shows a quota only of the mount's own root."""
+    crosses a quota; copy instead. df shows a quota only of the mount's own root.
+    """
     if view.is_mounted and version(view.section("host")["kernel"]) < (4, 17):
         yield Trouble(f"kernel {view.section('host')['kernel']} is older than 4.17")

@@ -97,7 +97,9 @@ def load_checks() -> Mapping[str, Check]:
     return CHECKS
 
 
-def examine(nodes: Sequence[NodeFacts], cluster: Mapping[str, Any], site: Site, only: Iterable[str] = (), skip: Iterable[str] = ()) -> Examination:
+def examine(
+    nodes: Sequence[NodeFacts], cluster: Mapping[str, Any], site: Site, only: Iterable[str] = (), skip: Iterable[str] = ()
+) -> Examination:
     """Judge the facts. `only` and `skip` are codes of checks."""
     chosen = [each for each in load_checks().values() if (not only or each.code in only) and each.code not in skip]
     views = [View(node, cluster, site) for node in nodes]
@@ -125,7 +127,10 @@ def judge(view: View, checks: Iterable[Check]) -> Iterator[Found]:
         if not lacking:
             yield from (found(each, trouble, view) for trouble in each.judge(view))
     if missing:
-        lines = tuple(f"{need.replace('cluster.', 'the cluster: ')}: {view.unreadable(need)} ({', '.join(codes)})" for need, codes in missing.items())
+        lines = tuple(
+            f"{need.replace('cluster.', 'the cluster: ')}: {view.unreadable(need)} ({', '.join(codes)})"
+            for need, codes in missing.items()
+        )
         count = len({code for codes in missing.values() for code in codes})
         yield Found(Finding("FACTS_UNREADABLE", Severity.UNKNOWN, f"{count} checks could not be made", lines), Depth.SYMPTOM)
 
@@ -187,4 +192,3 @@ def shards(verdicts: Sequence[NodeVerdict]) -> Iterator[ShardVerdict]:
         healthy = sum(each.cause is None for each in members)
         causes = tuple(dict.fromkeys(each.code for each in members if each.cause and each.code))
         yield ShardVerdict(name, max(each.severity for each in members), len(members), healthy, causes)
-

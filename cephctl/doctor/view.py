@@ -73,7 +73,9 @@ class View:
     def unreadable(self, need: str) -> str | None:
         """Why a section of facts is not there; None when it is. "cluster.X" is the cluster's side."""
         if need.startswith("cluster."):
-            section = self.cluster.get(need.removeprefix("cluster."), {"error": self.cluster.get("error", "the cluster was not asked")})
+            section = self.cluster.get(
+                need.removeprefix("cluster."), {"error": self.cluster.get("error", "the cluster was not asked")}
+            )
         else:
             section = self.node.facts.get(need, {"error": "the node did not say"})
         return str(section["error"]) if isinstance(section, dict) and "error" in section else None

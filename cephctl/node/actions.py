@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from cephctl.node import facts, kernel_log, mounts, pins, probes, systemd
 from cephctl.node.children import Child
@@ -31,16 +31,16 @@ class Stuck(Exception):
 class Ladder:
     """The steps in their order; `report` says what was done, and where it stopped."""
 
-    def __init__(self, request: Dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
         self.path = request["path"]
         self.unit = systemd.unit_name(self.path)
-        self.steps: List[Dict[str, Any]] = []
-        self.stopped: List[str] = []
-        self.zombies: List[Dict[str, Any]] = []
-        self.aside: Optional[str] = None
+        self.steps: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+        self.zombies: list[dict[str, Any]] = []
+        self.aside: str | None = None
 
-    def report(self, problem: Optional[str]) -> Dict[str, Any]:
+    def report(self, problem: str | None) -> dict[str, Any]:
         here = [each for each in facts.mounted(self.path) if each["target"] == self.path]
         return {
             "steps": self.steps,
@@ -52,7 +52,7 @@ class Ladder:
             "aside": self.aside,
         }
 
-    def step(self, what: str, work: Callable[[], Optional[str]]) -> None:
+    def step(self, what: str, work: Callable[[], str | None]) -> None:
         begun = time.monotonic()
         try:
             detail = work()
@@ -61,7 +61,7 @@ class Ladder:
             raise
         self.steps.append({"step": what, "done": True, "detail": detail, "seconds": round(time.monotonic() - begun, 2)})
 
-    def client(self) -> Optional[Dict[str, Any]]:
+    def client(self) -> dict[str, Any] | None:
         """The youngest client of this kernel."""
         try:
             found = sorted(mounts.clients(), key=lambda each: each["id"])
@@ -69,40 +69,46 @@ class Ladder:
             return None
         return found[-1] if found else None
 
-    def here(self) -> List[Dict[str, Any]]:
+    def here(self) -> list[dict[str, Any]]:
         return [each for each in mounts.mounts() if each["target"] == self.path]
 
     # Down
 
     def down(self) -> None:
         self.held = [pin for pin in pins.pins() if pin["mount"] == "live"]
-        self.step("look who holds {}".format(self.path), self.look)
+        self.step(f"look who holds {self.path}", self.look)
         if self.stopped:
             self.step("stop {}".format(" ".join(self.stopped)), self.stop)
         if self.strangers():
             self.step("end {}".format(", ".join(name(pin) for pin in self.strangers())), self.end_strangers)
         self.old = {each["id"] for each in mounts.clients()}
         while self.here():
-            self.step("umount {}".format(self.path), self.umount)
+            self.step(f"umount {self.path}", self.umount)
         self.step("see the old client go", self.see_it_go)
 
-    def look(self) -> Optional[str]:
+    def look(self) -> str | None:
         """The services to stop: those that hold something, and those that systemd would stop with the unit."""
         shown = systemd.show([self.unit], "RequiredBy,BoundBy,ActiveState")[0]
         tied = [each for key in ("RequiredBy", "BoundBy") for each in shown.get(key, "").split() if each.endswith(".service")]
-        tied = [each["Id"] for each in systemd.show(tied, "Id,ActiveState") if each["ActiveState"] in ("active", "activating")] if tied else []
-        holding = [str(pin["unit"]) for pin in self.held if str(pin["unit"]).endswith(".service") and not is_login(str(pin["unit"]))]
+        tied = (
+            [each["Id"] for each in systemd.show(tied, "Id,ActiveState") if each["ActiveState"] in ("active", "activating")]
+            if tied
+            else []
+        )
+        holding = [
+            str(pin["unit"]) for pin in self.held if str(pin["unit"]).endswith(".service") and not is_login(str(pin["unit"]))
+        ]
         self.stopped = sorted({*tied, *holding})
         strangers = self.strangers()
         if strangers and not self.request["kill"]:
             raise Stuck("held by {}".format("; ".join("{}: {}".format(name(pin), pin["files"][0]) for pin in strangers)))
         return None
 
-    def strangers(self) -> List[Dict[str, Any]]:
+    def strangers(self) -> list[dict[str, Any]]:
         """Who holds the mount and belongs to no service: a shell, a job started by hand."""
         return [pin for pin in self.held if not str(pin["unit"]).endswith(".service") or is_login(str(pin["unit"]))]
 
-    def stop(self) -> Optional[str]:
+    def stop(self) -> str | None:
         systemd.run("systemctl", "stop", "--no-block", *self.stopped)
         ended = wait_until(lambda: not still_running(self.stopped), STOP_SECONDS)
         if ended:
@@ -113,7 +119,7 @@ class Ladder:
         left = still_running(self.stopped)
         return "killed" if not left else "{} does not end".format(" ".join(left))
 
-    def end_strangers(self) -> Optional[str]:
+    def end_strangers(self) -> str | None:
         pids = [pin["pid"] for pin in self.strangers()]
         for number, seconds in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0)):
             for pid in pids:
@@ -121,16 +127,16 @@ class Ladder:
                     os.kill(pid, number)
                 except ProcessLookupError:
                     continue
-            if wait_until(lambda: not any(os.path.exists("/proc/{}".format(pid)) for pid in pids), seconds):
+            if wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), seconds):
                 return None
         return "some do not end"
 
-    def umount(self) -> Optional[str]:
+    def umount(self) -> str | None:
         """Plain, then forced, then lazy. Each in a child: it can hang for minutes after the mount is out of sight."""
         before = len(self.here())
         problem = ""
         for way, flags in (("", 0), ("forced", FORCE), ("lazily", DETACH)):
-            child = Child(lambda say: say(umount2(self.path, flags)))
+            child = Child(unmounting(self.path, flags))
             end = time.monotonic() + UMOUNT_SECONDS
             while time.monotonic() < end and len(self.here()) >= before:
                 if child.wait(time.monotonic() + 0.1):
@@ -138,21 +144,23 @@ class Ladder:
             if len(self.here()) < before:
                 # Still flushing, perhaps: it is left to it.
                 return way or None
-            problem = child.messages[-1] if child.messages else "no answer within {:.0f} s".format(UMOUNT_SECONDS)
+            problem = child.messages[-1] if child.messages else f"no answer within {UMOUNT_SECONDS:.0f} s"
             child.abandon()
             if problem == "EBUSY" and way == "" and wait_until(lambda: not busy(self.path), 3):
                 continue
-        raise Stuck("umount failed: {}".format(problem))
+        raise Stuck(f"umount failed: {problem}")
 
-    def see_it_go(self) -> Optional[str]:
+    def see_it_go(self) -> str | None:
         """A client that outlives its mount is reported with who keeps it alive."""
         if wait_until(lambda: not self.living(), GONE_SECONDS):
             return None
         holders = [pin for pin in pins.pins() if pin["mount"] == "detached"]
         self.zombies = [dict(each, holders=[name(pin) for pin in holders]) for each in self.living()]
-        return "it lives on{}".format(", held by {}".format(", ".join(name(pin) for pin in holders)) if holders else " while it flushes")
+        return "it lives on{}".format(
+            ", held by {}".format(", ".join(name(pin) for pin in holders)) if holders else " while it flushes"
+        )
 
-    def living(self) -> List[Dict[str, Any]]:
+    def living(self) -> list[dict[str, Any]]:
         mounted = len({each["device"] for each in mounts.ceph_mounts()})
         found = [{"id": each["id"], "instance": each["instance"]} for each in mounts.clients() if each["id"] in self.old]
         return found if len(found) > mounted else []
@@ -161,38 +169,42 @@ class Ladder:
 
     def alone(self) -> None:
         if self.here():
-            raise Stuck("{} is mounted already".format(self.path))
+            raise Stuck(f"{self.path} is mounted already")
 
     def up(self) -> None:
         self.step("look at the mount point", self.clear_way)
         self.before = {each["id"] for each in mounts.clients()}
-        self.step("systemctl start {}".format(self.unit), self.mount)
+        self.step(f"systemctl start {self.unit}", self.mount)
         self.step("verify the new mount", self.verify)
         services = self.stopped or self.idle()
         if services:
             self.step("start {}".format(" ".join(services)), lambda: self.start(services))
 
-    def idle(self) -> List[str]:
+    def idle(self) -> list[str]:
         """The services of the mount that do not run, though nobody here stopped them."""
         shown = systemd.show([self.unit], systemd.PROPERTIES)[0]
         idle = systemd.dependants(dict(shown, name=self.unit))
         return [str(each["unit"]) for each in idle if each["state"] in ("inactive", "failed") and each["type"] != "oneshot"]
 
-    def clear_way(self) -> Optional[str]:
+    def clear_way(self) -> str | None:
         if not os.path.isdir(self.path):
-            raise Stuck("{} is no directory".format(self.path))
+            raise Stuck(f"{self.path} is no directory")
         entries = os.listdir(self.path)
         if not entries:
             return None
         if not self.request["set_aside"]:
-            raise Stuck("{} entries lie in the bare directory, which the mount would hide: {}".format(len(entries), ", ".join(sorted(entries)[:3])))
+            raise Stuck(
+                "{} entries lie in the bare directory, which the mount would hide: {}".format(
+                    len(entries), ", ".join(sorted(entries)[:3])
+                )
+            )
         self.aside = "{}.shadowed-{}".format(self.path.rstrip("/"), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
         os.mkdir(self.aside, 0o700)
         for entry in entries:
             os.rename(os.path.join(self.path, entry), os.path.join(self.aside, entry))
-        return "{} entries moved to {}".format(len(entries), self.aside)
+        return f"{len(entries)} entries moved to {self.aside}"
 
-    def mount(self) -> Optional[str]:
+    def mount(self) -> str | None:
         shown = systemd.show([self.unit], "LoadState,NeedDaemonReload,TimeoutUSec")[0]
         if shown["NeedDaemonReload"] == "yes":
             systemd.run("systemctl", "daemon-reload")
@@ -214,31 +226,32 @@ class Ladder:
         log = [line["text"] for line in kernel_log.kernel_log() if line["age"] < self.request["mount_seconds"] + 5][-2:]
         raise Stuck("{} is {}: {}".format(self.unit, state, " | ".join([*said, *log]) or "no reason given"))
 
-    def verify(self) -> Optional[str]:
+    def verify(self) -> str | None:
         """Not that something is mounted, but that this new client answers on all three ways."""
         found = [each for each in self.here() if each["type"] == "ceph"]
         if len(found) != 1 or len(self.here()) != 1:
-            raise Stuck("{} mounts on {} instead of one".format(len(self.here()), self.path))
+            raise Stuck(f"{len(self.here())} mounts on {self.path} instead of one")
         fresh = [each for each in mounts.clients() if each["id"] not in self.before]
         if not fresh:
             raise Stuck("there is no new client: it is the old mount again")
         answers = probes.results(probes.start(self.request, found[0]["id"]), time.monotonic() + PROBE_SECONDS)
-        bad = ["{} {}".format(way, each.get("error") or each["status"]) for way, each in answers.items() if each["status"] != "ok"]
+        bad = [
+            "{} {}".format(way, each.get("error") or each["status"]) for way, each in answers.items() if each["status"] != "ok"
+        ]
         bad = [each for each in bad if each != "osd ENOENT"]
         if bad:
             raise Stuck("mounted, but probes fail: {}".format(", ".join(bad)))
         return "client {}".format(fresh[-1]["instance"] or fresh[-1]["id"])
 
-    def start(self, services: List[str]) -> Optional[str]:
+    def start(self, services: list[str]) -> str | None:
         systemd.run("systemctl", "start", "--no-block", *services)
-        down = lambda: [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] != "active"]  # noqa: E731
-        if not wait_until(lambda: not down(), STOP_SECONDS):
-            raise Stuck("{} did not start".format(" ".join(down())))
+        if not wait_until(lambda: not idle(services), STOP_SECONDS):
+            raise Stuck("{} did not start".format(" ".join(idle(services))))
         self.stopped = []
         return None
 
 
-def name(pin: Dict[str, Any]) -> str:
+def name(pin: dict[str, Any]) -> str:
     return "{} ({}, {})".format(pin["command"], pin["pid"], pin["unit"] or "no unit")
 
 
@@ -247,12 +260,20 @@ def is_login(unit: str) -> bool:
     return unit.startswith(("user@", "ssh")) or unit.endswith(".scope")
 
 
-def still_running(services: List[str]) -> List[str]:
+def still_running(services: list[str]) -> list[str]:
     return [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] not in ("inactive", "failed")]
+
+
+def idle(services: list[str]) -> list[str]:
+    return [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] != "active"]
 
 
 def busy(path: str) -> bool:
     return any(pin["mount"] == "live" for pin in pins.pins())
+
+
+def unmounting(path: str, flags: int) -> Callable[[Callable[[Any], None]], None]:
+    return lambda say: say(umount2(path, flags))
 
 
 def umount2(path: str, flags: int) -> str:
@@ -274,7 +295,7 @@ def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def climb(request: Dict[str, Any], *parts: Callable[[Ladder], None]) -> Dict[str, Any]:
+def climb(request: dict[str, Any], *parts: Callable[[Ladder], None]) -> dict[str, Any]:
     """One at a time on this node; the second is told so."""
     os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
     ladder = Ladder(request)
@@ -291,17 +312,17 @@ def climb(request: Dict[str, Any], *parts: Callable[[Ladder], None]) -> Dict[str
     except Stuck as stuck:
         return ladder.report(str(stuck))
     except (OSError, subprocess.SubprocessError) as error:
-        return ladder.report("{}: {}".format(type(error).__name__, error))
+        return ladder.report(f"{type(error).__name__}: {error}")
     return ladder.report(None)
 
 
-def remount(request: Dict[str, Any]) -> Dict[str, Any]:
+def remount(request: dict[str, Any]) -> dict[str, Any]:
     return climb(request, Ladder.down, Ladder.up)
 
 
-def mount(request: Dict[str, Any]) -> Dict[str, Any]:
+def mount(request: dict[str, Any]) -> dict[str, Any]:
     return climb(request, Ladder.alone, Ladder.up)
 
 
-def umount(request: Dict[str, Any]) -> Dict[str, Any]:
+def umount(request: dict[str, Any]) -> dict[str, Any]:
     return climb(request, Ladder.down)

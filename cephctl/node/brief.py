@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Dict
+from typing import Any
 
 from cephctl.node import facts, probes
 
 
-def brief(request: Dict[str, Any]) -> Dict[str, Any]:
+def brief(request: dict[str, Any]) -> dict[str, Any]:
     begun = time.monotonic()
     here = [each for each in facts.mounted(request["path"]) if each["target"] == request["path"]]
     if not here or here[-1]["type"] != "ceph":

@@ -7,16 +7,17 @@ import os
 import select
 import signal
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 
 class Child:
     """One forked child. It sends JSON lines; the last one is its result. Its output is no part of ours, so that it cannot keep
-    the SSH channel open when it outlives us in an unkillable sleep."""
+    the SSH channel open when it outlives us in an unkillable sleep.
+    """
 
     def __init__(self, work: Callable[[Callable[[Any], None]], None]) -> None:
         self.started = time.monotonic()
-        self.messages: List[Any] = []
+        self.messages: list[Any] = []
         self._rest = b""
         self._reader, writer = os.pipe()
         self.pid = os.fork()
@@ -52,13 +53,13 @@ class Child:
         except OSError:
             return
 
-    def where(self) -> Dict[str, Optional[str]]:
+    def where(self) -> dict[str, str | None]:
         """In which kernel function it sleeps."""
-        facts: Dict[str, Optional[str]] = {"state": None, "wchan": None}
+        facts: dict[str, str | None] = {"state": None, "wchan": None}
         try:
-            with open("/proc/{}/stat".format(self.pid)) as file:
+            with open(f"/proc/{self.pid}/stat") as file:
                 facts["state"] = file.read().rpartition(")")[2].split()[0]
-            with open("/proc/{}/wchan".format(self.pid)) as file:
+            with open(f"/proc/{self.pid}/wchan") as file:
                 facts["wchan"] = file.read()
         except OSError:
             pass

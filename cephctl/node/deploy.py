@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional
 
 from cephctl.node import files, systemd
 from cephctl.node.mounts import without_secret
@@ -12,10 +12,11 @@ from cephctl.node.mounts import without_secret
 Change = Dict[str, Optional[str]]
 
 
-def push(request: Dict[str, Any]) -> Dict[str, Any]:
+def push(request: dict[str, Any]) -> dict[str, Any]:
     """Each of request["files"] has path, mode, kind ("secret", "keyring", "settings") and what it is to hold. Changes are told as
-    {path, what, before, after}; keys by fingerprint. With `write` false nothing is written."""
-    changes: List[Change] = []
+    {path, what, before, after}; keys by fingerprint. With `write` false nothing is written.
+    """
+    changes: list[Change] = []
     for wanted in request["files"]:
         before = files.content_of(wanted["path"])
         after, told = PLANS[wanted["kind"]](wanted, before)
@@ -33,24 +34,24 @@ def push(request: Dict[str, Any]) -> Dict[str, Any]:
     return {"changes": changes}
 
 
-def plan_secret(wanted: Dict[str, Any], before: Optional[bytes]) -> Tuple[bytes, List[Change]]:
+def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
     return plan_key(wanted, before, files.secret_class(before) if before is not None else {})
 
 
-def plan_keyring(wanted: Dict[str, Any], before: Optional[bytes]) -> Tuple[bytes, List[Change]]:
+def plan_keyring(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
     """A keyring of one entity; what else the file holds is not ours to keep: it is named after the entity."""
     section = files.sections_of((before or b"").decode("latin-1")).get(wanted["entity"], {})
     return plan_key(wanted, before, files.key_facts(section["key"]) if section.get("key") else {"class": "no key"})
 
 
-def plan_key(wanted: Dict[str, Any], before: Optional[bytes], old: Dict[str, Any]) -> Tuple[bytes, List[Change]]:
+def plan_key(wanted: dict[str, Any], before: bytes | None, old: dict[str, Any]) -> tuple[bytes, list[Change]]:
     after = wanted["content"].encode()
     told = None if before is None else old.get("fingerprint") or old["class"]
     same = told == wanted["fingerprint"]
     return after, [] if same else [{"what": "key", "before": told, "after": wanted["fingerprint"]}]
 
 
-def plan_settings(wanted: Dict[str, Any], before: Optional[bytes]) -> Tuple[bytes, List[Change]]:
+def plan_settings(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
     """Lines "name = value" of one section: those that differ are replaced, all others stay as they are."""
     if before is None:
         return wanted["content"].encode(), [{"what": "file", "before": None, "after": "created"}]
@@ -74,7 +75,7 @@ def same(name: str, found: str, wanted: str) -> bool:
     return found == wanted
 
 
-def seconds(text: str) -> Optional[float]:
+def seconds(text: str) -> float | None:
     units = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600}
     found = re.findall(r"(\d+)\s*(min|[smh]?)", text.strip())
     return sum(int(number) * units[unit] for number, unit in found) if found else None
@@ -84,15 +85,15 @@ def pattern(name: str) -> str:
     return r"[ \t]*" + r"[ _\-]".join(map(re.escape, name.split(" "))) + r"[ \t]*=[ \t]*"
 
 
-def section_span(text: str, section: str) -> Optional[Tuple[int, int]]:
-    head = re.search(r"(?m)^[ \t]*\[\s*{}\s*\][^\n]*\n?".format(re.escape(section)), text)
+def section_span(text: str, section: str) -> tuple[int, int] | None:
+    head = re.search(rf"(?m)^[ \t]*\[\s*{re.escape(section)}\s*\][^\n]*\n?", text)
     if not head:
         return None
     following = re.search(r"(?m)^[ \t]*\[", text[head.end() :])
     return head.end(), head.end() + following.start() if following else len(text)
 
 
-def setting(text: str, section: str, name: str) -> Optional[str]:
+def setting(text: str, section: str, name: str) -> str | None:
     r"""The value of a setting, the last one of several.
 
     >>> setting("[Mount]\nWhat=a:/\n[Install]\nWhat=b\n", "Mount", "What")
@@ -112,17 +113,17 @@ def replaced(text: str, section: str, name: str, value: str) -> str:
     span = section_span(text, section)
     line = "{}{}{}\n".format(name, " = " if " " in name or name.islower() else "=", value)
     if span is None:
-        return text.rstrip("\n") + "\n\n[{}]\n{}".format(section, line)
+        return text.rstrip("\n") + f"\n\n[{section}]\n{line}"
     body = re.sub(r"(?mi)^" + pattern(name) + r"[^\n]*\n?", "\0", text[span[0] : span[1]])
     first = body.find("\0")
     body = line + body if first < 0 else body[:first] + line + body[first + 1 :].replace("\0", "")
     return text[: span[0]] + body + text[span[1] :]
 
 
-def ownership(path: str, mode: int) -> List[Change]:
+def ownership(path: str, mode: int) -> list[Change]:
     found = os.stat(path)
-    told = "{:04o} {}:{}".format(found.st_mode & 0o7777, found.st_uid, found.st_gid)
-    wanted = "{:04o} 0:0".format(mode)
+    told = f"{found.st_mode & 0o7777:04o} {found.st_uid}:{found.st_gid}"
+    wanted = f"{mode:04o} 0:0"
     return [] if told == wanted else [{"what": "mode", "before": told, "after": wanted}]
 
 
@@ -130,7 +131,7 @@ def write(path: str, content: bytes, mode: int) -> None:
     """Whoever reads it sees the old file or the new one, also after a power failure."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, ".{}.cephctl-{}".format(os.path.basename(path), os.getpid()))
+    part = os.path.join(folder, f".{os.path.basename(path)}.cephctl-{os.getpid()}")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)

@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from cephctl.node import files, kernel_log, mounts, network, pins, probes, systemd
 
 
-def facts(request: Dict[str, Any]) -> Dict[str, Any]:
+def facts(request: dict[str, Any]) -> dict[str, Any]:
     """The request has path, entity, conf, secret, keyring, sentinel, addresses, probe (seconds, or None for none)."""
     begun = time.monotonic()
-    answer: Dict[str, Any] = {"clock": {"start": time.time()}, "uptime": time.clock_gettime(time.CLOCK_BOOTTIME)}
+    answer: dict[str, Any] = {"clock": {"start": time.time()}, "uptime": time.clock_gettime(time.CLOCK_BOOTTIME)}
     path = request["path"]
     read(answer, "mounts", lambda: mounted(path))
     top = top_mount(answer, path)
@@ -40,7 +40,7 @@ def facts(request: Dict[str, Any]) -> Dict[str, Any]:
     return answer
 
 
-def read(answer: Dict[str, Any], name: str, source: Callable[[], Any]) -> None:
+def read(answer: dict[str, Any], name: str, source: Callable[[], Any]) -> None:
     """One section of the answer; in place of one that cannot be read, why."""
     try:
         answer[name] = source()
@@ -48,24 +48,24 @@ def read(answer: Dict[str, Any], name: str, source: Callable[[], Any]) -> None:
         answer[name] = {"error": str(error.strerror or error) if isinstance(error, OSError) else type(error).__name__}
 
 
-def mounted(path: str) -> List[Dict[str, Any]]:
+def mounted(path: str) -> list[dict[str, Any]]:
     """The mounts that matter: all of Ceph, and all on the path."""
     return [each for each in mounts.mounts() if each["type"] in mounts.CEPH_TYPES or each["target"] == path]
 
 
-def top_mount(answer: Dict[str, Any], path: str) -> Optional[Dict[str, Any]]:
+def top_mount(answer: dict[str, Any], path: str) -> dict[str, Any] | None:
     found = [each for each in answer["mounts"] if isinstance(each, dict) and each["target"] == path]
     return found[-1] if found else None
 
 
-def zombies(answer: Dict[str, Any]) -> bool:
+def zombies(answer: dict[str, Any]) -> bool:
     """More clients live than are mounted: somebody holds a mount that is no longer there."""
     if not isinstance(answer["clients"], list):
         return False
     return len(answer["clients"]) > len({each["device"] for each in answer["mounts"] if each["type"] == "ceph"})
 
 
-def hanging(answer: Dict[str, Any], results: Dict[str, Any]) -> Dict[str, Any]:
+def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     """What the client still waits for, read again while a probe hangs: the same requests as before are not moving."""
     if any(each["status"] == "hung" for each in results.values()) and isinstance(answer["clients"], list):
         later = {each["id"]: each["requests"] for each in mounts.clients()}
@@ -74,7 +74,7 @@ def hanging(answer: Dict[str, Any], results: Dict[str, Any]) -> Dict[str, Any]:
     return results
 
 
-def host() -> Dict[str, Any]:
+def host() -> dict[str, Any]:
     name = os.uname()
     helper = next((each for each in ("/sbin/mount.ceph", "/usr/sbin/mount.ceph") if os.path.exists(each)), None)
     return {
@@ -89,22 +89,22 @@ def host() -> Dict[str, Any]:
     }
 
 
-def package_version(name: str) -> Optional[str]:
+def package_version(name: str) -> str | None:
     """The version of a Debian or RPM package, read from files where that is possible."""
     try:
         with open("/var/lib/dpkg/status", errors="replace") as file:
             text = file.read()
     except OSError:
         return systemd.run("rpm", "-q", "--qf", "%{VERSION}", name) or None
-    start = text.find("Package: {}\n".format(name))
+    start = text.find(f"Package: {name}\n")
     if start < 0:
         return None
     end = text.find("\n\n", start)
     return next((line.partition(": ")[2] for line in text[start:end].splitlines() if line.startswith("Version: ")), None)
 
 
-def addresses() -> List[str]:
-    """This node's IPv4 and IPv6 addresses, as the kernel's tables have them."""
+def addresses() -> list[str]:
+    """The node's IPv4 and IPv6 addresses, as the kernel's tables have them."""
     found = []
     with open("/proc/net/fib_trie") as file:
         last = ""
@@ -124,7 +124,7 @@ def addresses() -> List[str]:
     return found
 
 
-def file_facts(request: Dict[str, Any], unit: Dict[str, Any]) -> Dict[str, Any]:
+def file_facts(request: dict[str, Any], unit: dict[str, Any]) -> dict[str, Any]:
     """The three files; the secret is the one that the unit names, if it names another."""
     options = (unit.get("file") or {}).get("Options", "")
     named = [word.partition("=")[2] for word in options.split(",") if word.startswith("secretfile=")]
@@ -136,7 +136,7 @@ def file_facts(request: Dict[str, Any], unit: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def directory(path: str, top: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+def directory(path: str, top: dict[str, Any] | None) -> dict[str, Any]:
     """The mount point itself, where nothing is mounted on it: is it there, and did somebody write below it?"""
     if top:
         return {"mounted": True}

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import struct
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from cephctl.node.mounts import without_secret
 
@@ -18,7 +18,7 @@ HEADER = struct.Struct("<HIIH")
 LARGEST = 1 << 20
 
 
-def file_facts(path: str) -> Dict[str, Any]:
+def file_facts(path: str) -> dict[str, Any]:
     """Mode, owner and age of a file; `exists` alone when it is not there."""
     try:
         found = os.lstat(path)
@@ -36,20 +36,20 @@ def file_facts(path: str) -> Dict[str, Any]:
     }
 
 
-def content_of(path: str) -> Optional[bytes]:
+def content_of(path: str) -> bytes | None:
     if not os.path.isfile(path):
         return None
     with open(path, "rb") as file:
         return file.read(LARGEST)
 
 
-def secret_facts(path: str) -> Dict[str, Any]:
+def secret_facts(path: str) -> dict[str, Any]:
     """A secret file: what kind of content it has, and the fingerprint of the key in it."""
     facts, content = file_facts(path), content_of(path)
     return facts if content is None else dict(facts, **secret_class(content))
 
 
-def secret_class(content: bytes) -> Dict[str, Any]:
+def secret_class(content: bytes) -> dict[str, Any]:
     """What mount.ceph would find.
 
     >>> [secret_class(c)["class"] for c in (b"", b"[client.web]\\n", b"key = x", b"AQ==", b"not base64")]
@@ -63,7 +63,7 @@ def secret_class(content: bytes) -> Dict[str, Any]:
     return key_facts(text)
 
 
-def key_facts(text: str) -> Dict[str, Any]:
+def key_facts(text: str) -> dict[str, Any]:
     """A key by its header and fingerprint (of the secret bytes alone: the header does not authenticate)."""
     try:
         raw = base64.b64decode(text.strip(), validate=True)
@@ -76,7 +76,7 @@ def key_facts(text: str) -> Dict[str, Any]:
     return {"class": "key", "type": number, "created": seconds, "fingerprint": hashlib.sha256(secret).hexdigest()[:12]}
 
 
-def keyring_facts(path: str, entity: str) -> Dict[str, Any]:
+def keyring_facts(path: str, entity: str) -> dict[str, Any]:
     """A keyring file: whom it has keys for, and the facts of this entity's."""
     facts, content = file_facts(path), content_of(path)
     if content is None:
@@ -86,7 +86,7 @@ def keyring_facts(path: str, entity: str) -> Dict[str, Any]:
     return dict(facts, entities=sorted(sections), **(key_facts(key) if key else {"class": "empty"}))
 
 
-def conf_facts(path: str) -> Dict[str, Any]:
+def conf_facts(path: str) -> dict[str, Any]:
     """ceph.conf: the two things a mount takes from it."""
     facts, content = file_facts(path), content_of(path)
     if content is None:
@@ -95,11 +95,11 @@ def conf_facts(path: str) -> Dict[str, Any]:
     return dict(facts, fsid=values.get("fsid"), mon_host=values.get("mon host"))
 
 
-def sections_of(text: str) -> Dict[str, Dict[str, str]]:
-    sections: Dict[str, Dict[str, str]] = {}
+def sections_of(text: str) -> dict[str, dict[str, str]]:
+    sections: dict[str, dict[str, str]] = {}
     section = ""
-    for line in text.replace("\\\n", "  ").splitlines():
-        line = re.sub(r"(^|\s)[#;].*$", "", line).strip()
+    for raw in text.replace("\\\n", "  ").splitlines():
+        line = re.sub(r"(^|\s)[#;].*$", "", raw).strip()
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1].strip()
             sections.setdefault(section, {})
@@ -109,7 +109,7 @@ def sections_of(text: str) -> Dict[str, Dict[str, str]]:
     return sections
 
 
-def fstab(target: str) -> List[Dict[str, Any]]:
+def fstab(target: str) -> list[dict[str, Any]]:
     """The lines of fstab that are about Ceph or about this directory; a secret in one is reported, not shown."""
     lines = []
     for number, raw in enumerate((content_of("/etc/fstab") or b"").decode("latin-1").splitlines(), start=1):
@@ -120,6 +120,13 @@ def fstab(target: str) -> List[Dict[str, Any]]:
             has_secret = bool(re.search(r"\bsecret=", fields[3]))
             options = without_secret(fields[3]).split(",")
             lines.append(
-                {"line": number, "source": fields[0], "target": fields[1], "type": fields[2], "options": options, "has_secret": has_secret}
+                {
+                    "line": number,
+                    "source": fields[0],
+                    "target": fields[1],
+                    "type": fields[2],
+                    "options": options,
+                    "has_secret": has_secret,
+                }
             )
     return lines

@@ -6,18 +6,18 @@ import errno
 import os
 import re
 import time
-from typing import Any, Dict, List
+from typing import Any
 
 INTERESTING = re.compile(r"libceph:|\bceph:|ceph_|blocked for more than|Failed due to (key|expired|revoked)")
 MOST_LINES = 300
 RECORD = 8192
 
 
-def kernel_log() -> List[Dict[str, Any]]:
+def kernel_log() -> list[dict[str, Any]]:
     """The last lines that concern Ceph: `age` in seconds, `text`. PermissionError where /dev/kmsg is not ours to read."""
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-    found: List[Dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     try:
         while True:
             try:

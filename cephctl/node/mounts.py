@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, List
+from typing import Any
 
 DEBUGFS = "/sys/kernel/debug/ceph"
 CEPH_TYPES = ("ceph", "fuse.ceph-fuse", "fuse.ceph")
 MOST_LINES = 50
 
 
-def mounts() -> List[Dict[str, Any]]:
+def mounts() -> list[dict[str, Any]]:
     """Every line of mountinfo, in the kernel's order: of two on one target the later lies on top."""
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:
         return [parse(line) for line in file]
 
 
-def parse(line: str) -> Dict[str, Any]:
+def parse(line: str) -> dict[str, Any]:
     """One line of mountinfo.
 
     >>> parse("168 25 0:41 / /var/www/my\\\\040dir rw shared:68 - ceph 10.0.0.1:/ rw,name=web,secret=<hidden>")["target"]
@@ -52,11 +52,11 @@ def without_secret(text: str) -> str:
     return re.sub(r"\bsecret=[^,\s\"']+", "secret=<hidden>", text)
 
 
-def ceph_mounts() -> List[Dict[str, Any]]:
+def ceph_mounts() -> list[dict[str, Any]]:
     return [mount for mount in mounts() if mount["type"] in CEPH_TYPES]
 
 
-def clients() -> List[Dict[str, Any]]:
+def clients() -> list[dict[str, Any]]:
     """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and FileNotFoundError say why not."""
     if not os.path.isdir("/sys/kernel/debug"):
         raise FileNotFoundError("debugfs is not there")
@@ -67,7 +67,7 @@ def clients() -> List[Dict[str, Any]]:
     return [client(name) for name in sorted(os.listdir(DEBUGFS)) if ".client" in name]
 
 
-def client(name: str) -> Dict[str, Any]:
+def client(name: str) -> dict[str, Any]:
     """One directory of debugfs. `instance` is ip:port/nonce, and None on kernels that do not tell it (before 5.11)."""
     fsid, _, number = name.rpartition(".client")
     status, sessions = lines_of(name, "status"), lines_of(name, "mds_sessions")
@@ -87,13 +87,13 @@ def client(name: str) -> Dict[str, Any]:
     }
 
 
-def requests(name: str) -> Dict[str, List[str]]:
+def requests(name: str) -> dict[str, list[str]]:
     """What the client waits for: requests to the MDS and to OSDs, one line each."""
     osdc = [line for line in lines_of(name, "osdc") if re.match(r"\d+\s+osd|REQUESTS", line)]
     return {"mds": lines_of(name, "mdsc")[:MOST_LINES], "osd": osdc[:MOST_LINES]}
 
 
-def lines_of(name: str, file: str) -> List[str]:
+def lines_of(name: str, file: str) -> list[str]:
     try:
         with open(os.path.join(DEBUGFS, name, file), errors="replace") as stream:
             return [line.strip() for line in stream if line.strip()]
@@ -101,7 +101,7 @@ def lines_of(name: str, file: str) -> List[str]:
         return []
 
 
-def kernel_keys() -> List[str]:
+def kernel_keys() -> list[str]:
     """The names of the Ceph keys in the kernel's key store, which mount.ceph falls back to."""
     names = []
     with open("/proc/keys") as file:
@@ -112,7 +112,7 @@ def kernel_keys() -> List[str]:
     return names
 
 
-def module() -> Dict[str, Any]:
+def module() -> dict[str, Any]:
     """Whether this kernel can mount CephFS, or could load what it takes."""
     with open("/proc/filesystems") as file:
         loaded = any(line.split()[-1] == "ceph" for line in file)

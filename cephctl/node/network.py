@@ -7,20 +7,25 @@ import os
 import select
 import socket
 import time
-from typing import Any, Dict, List
+from typing import Any
 
 SECONDS = 2.0
-ANSWERS = {errno.ECONNREFUSED: "refused", errno.ETIMEDOUT: "timeout", errno.EHOSTUNREACH: "no route", errno.ENETUNREACH: "no route"}
+ANSWERS = {
+    errno.ECONNREFUSED: "refused",
+    errno.ETIMEDOUT: "timeout",
+    errno.EHOSTUNREACH: "no route",
+    errno.ENETUNREACH: "no route",
+}
 
 
-def reach(addresses: List[List[Any]], seconds: float = SECONDS) -> Dict[str, str]:
+def reach(addresses: list[list[Any]], seconds: float = SECONDS) -> dict[str, str]:
     """All at once: "host:port" to "ok", "silent" (connected, no banner), "refused", "timeout", "no route" or an errno's name."""
-    answers: Dict[str, str] = {}
-    waiting: Dict[int, socket.socket] = {}
-    names: Dict[int, str] = {}
+    answers: dict[str, str] = {}
+    waiting: dict[int, socket.socket] = {}
+    names: dict[int, str] = {}
     poll = select.poll()
     for host, port in addresses:
-        name = "{}:{}".format(host, port)
+        name = f"{host}:{port}"
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             sock.setblocking(False)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Iterator
 
 from cephctl.node.mounts import CEPH_TYPES
 
 MOST_NAMED = 5
 
 
-def pins() -> List[Dict[str, Any]]:
+def pins() -> list[dict[str, Any]]:
     """Processes that hold something of a Ceph mount, or of a mount that was detached: `mount` is "live" or "detached"."""
-    spaces: Dict[str, Tuple[Set[int], Set[int], Set[str]]] = {}
+    spaces: dict[str, tuple[set[int], set[int], set[str]]] = {}
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -29,14 +29,14 @@ def pins() -> List[Dict[str, Any]]:
     return found
 
 
-def holds(pid: str, spaces: Dict[str, Tuple[Set[int], Set[int], Set[str]]]) -> Iterator[Tuple[str, str]]:
+def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> Iterator[tuple[str, str]]:
     """Pairs: "live" or "detached", and the path as the process knows it."""
     folder = "/proc/" + pid
     space = os.readlink(folder + "/ns/mnt")
     if space not in spaces:
         spaces[space] = mounts_in(folder)
     known, ceph, devices = spaces[space]
-    held: List[Tuple[str, str]] = []
+    held: list[tuple[str, str]] = []
     for number, path in mount_ids(folder):
         if number in ceph:
             held.append(("live", path))
@@ -48,7 +48,7 @@ def holds(pid: str, spaces: Dict[str, Tuple[Set[int], Set[int], Set[str]]]) -> I
     return iter(held)
 
 
-def mounts_in(folder: str) -> Tuple[Set[int], Set[int], Set[str]]:
+def mounts_in(folder: str) -> tuple[set[int], set[int], set[str]]:
     """Of a process's namespace: all mount ids, those of Ceph mounts, and their devices as maps writes them."""
     known, ceph, devices = set(), set(), set()
     with open(folder + "/mountinfo", errors="replace") as file:
@@ -59,51 +59,51 @@ def mounts_in(folder: str) -> Tuple[Set[int], Set[int], Set[str]]:
             if rest.split(" ", 1)[0] in CEPH_TYPES:
                 ceph.add(int(number))
                 major, _, minor = device.partition(":")
-                devices.add("{:02x}:{:02x}".format(int(major), int(minor)))
+                devices.add(f"{int(major):02x}:{int(minor):02x}")
     return known, ceph, devices
 
 
-def mount_ids(folder: str) -> Iterator[Tuple[int, str]]:
+def mount_ids(folder: str) -> Iterator[tuple[int, str]]:
     """The mount of every file a process has open, and of its cwd and root. O_PATH on a magic link asks no file system."""
     for name in os.listdir(folder + "/fd"):
-        with open("{}/fdinfo/{}".format(folder, name)) as file:
+        with open(f"{folder}/fdinfo/{name}") as file:
             match = re.search(r"mnt_id:\s*(\d+)", file.read())
         if match:
-            yield int(match.group(1)), os.readlink("{}/fd/{}".format(folder, name))
+            yield int(match.group(1)), os.readlink(f"{folder}/fd/{name}")
     for name in ("cwd", "root"):
-        fd = os.open("{}/{}".format(folder, name), os.O_PATH)
+        fd = os.open(f"{folder}/{name}", os.O_PATH)
         try:
-            with open("/proc/self/fdinfo/{}".format(fd)) as file:
+            with open(f"/proc/self/fdinfo/{fd}") as file:
                 match = re.search(r"mnt_id:\s*(\d+)", file.read())
             if match:
-                yield int(match.group(1)), os.readlink("{}/{}".format(folder, name))
+                yield int(match.group(1)), os.readlink(f"{folder}/{name}")
         finally:
             os.close(fd)
 
 
-def who(pid: str) -> Dict[str, Any]:
+def who(pid: str) -> dict[str, Any]:
     """A process by name, state and systemd unit."""
-    with open("/proc/{}/stat".format(pid), errors="replace") as file:
+    with open(f"/proc/{pid}/stat", errors="replace") as file:
         head, _, tail = file.read().rpartition(")")
     return {"pid": int(pid), "command": head.partition("(")[2], "state": tail.split()[0], "unit": unit_of(pid)}
 
 
-def unit_of(pid: str) -> Optional[str]:
+def unit_of(pid: str) -> str | None:
     """The innermost unit of a process: a service, or a session's scope.
 
     >>> unit_in("0::/system.slice/nginx.service")
     'nginx.service'
     """
-    with open("/proc/{}/cgroup".format(pid)) as file:
+    with open(f"/proc/{pid}/cgroup") as file:
         return unit_in(file.read())
 
 
-def unit_in(text: str) -> Optional[str]:
+def unit_in(text: str) -> str | None:
     names = re.findall(r"([^/\n]+\.(?:service|scope))", text)
     return names[-1] if names else None
 
 
-def sleepers() -> List[Dict[str, Any]]:
+def sleepers() -> list[dict[str, Any]]:
     """Processes in an uninterruptible sleep inside the Ceph client."""
     found = []
     for name in os.listdir("/proc"):
@@ -113,7 +113,7 @@ def sleepers() -> List[Dict[str, Any]]:
             process = who(name)
             if process["state"] != "D":
                 continue
-            with open("/proc/{}/stack".format(name)) as file:
+            with open(f"/proc/{name}/stack") as file:
                 stack = [line.split()[1].partition("+")[0] for line in file if len(line.split()) > 1]
         except OSError:
             continue

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 from cephctl.node.children import Child
 
@@ -23,11 +23,11 @@ BLOCK = 4096
 Report = Callable[[Any], None]
 
 
-def start(request: Dict[str, Any], mount: int) -> Dict[str, Child]:
+def start(request: dict[str, Any], mount: int) -> dict[str, Child]:
     """Start the probes of the mount with this id. What another mount would answer does not count."""
     path, sentinel = request["path"], request["sentinel"]
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
-    asks: Dict[str, Callable[[int, Report], None]] = {"mon": ask_mon, "mds": ask_mds}
+    asks: dict[str, Callable[[int, Report], None]] = {"mon": ask_mon, "mds": ask_mds}
     if sentinel:
         file, write = os.path.join(path, sentinel), bool(request.get("write"))
         asks["osd"] = lambda fd, say: ask_osd(file, mount, write, say)
@@ -39,7 +39,7 @@ def probe(name: str, path: str, mount: int, ask: Callable[[int, Report], None]) 
 
     def work(say: Report) -> None:
         # Whoever still hangs in the same question holds the lock: no pile of stuck processes.
-        lock = os.open(os.path.join(LOCKS, "probe-{}.lock".format(name)), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(os.path.join(LOCKS, f"probe-{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -47,7 +47,7 @@ def probe(name: str, path: str, mount: int, ask: Callable[[int, Report], None]) 
             say({"status": "busy", "pid": pid, "since": since})
             return
         os.ftruncate(lock, 0)
-        os.pwrite(lock, "{:.0f} {}".format(time.time(), os.getpid()).encode(), 0)
+        os.pwrite(lock, f"{time.time():.0f} {os.getpid()}".encode(), 0)
         begun = time.monotonic()
         try:
             # O_PATH opens without asking the MDS.
@@ -65,13 +65,13 @@ def probe(name: str, path: str, mount: int, ask: Callable[[int, Report], None]) 
 
 def on_mount(fd: int, mount: int) -> None:
     """After a half-done umount a path answers from the root file system; the id of a descriptor's mount asks nobody."""
-    with open("/proc/self/fdinfo/{}".format(fd)) as file:
+    with open(f"/proc/self/fdinfo/{fd}") as file:
         match = re.search(r"mnt_id:\s*(\d+)", file.read())
     if not match or int(match.group(1)) != mount:
         raise OSError(errno.ESTALE, "another mount")
 
 
-def former(lock: int) -> Tuple[Optional[float], Optional[int]]:
+def former(lock: int) -> tuple[float | None, int | None]:
     """Since when, and who, as the holder of the lock wrote it."""
     words = os.pread(lock, 64, 0).split()
     return (float(words[0]), int(words[1])) if len(words) == 2 else (None, None)
@@ -91,7 +91,7 @@ def ask_mon(fd: int, say: Report) -> None:
 
 def ask_mds(fd: int, say: Report) -> None:
     """A recursive statistic: no cache answers it, the MDS must."""
-    os.getxattr("/proc/self/fd/{}".format(fd), "ceph.dir.rctime")
+    os.getxattr(f"/proc/self/fd/{fd}", "ceph.dir.rctime")
 
 
 def ask_osd(path: str, mount: int, write: bool, say: Report) -> None:
@@ -108,25 +108,25 @@ def ask_osd(path: str, mount: int, write: bool, say: Report) -> None:
             os.pwritev(fd, [block], 0)
 
 
-def results(children: Dict[str, Child], end: float) -> Dict[str, Dict[str, Any]]:
+def results(children: dict[str, Child], end: float) -> dict[str, dict[str, Any]]:
     """What each probe answered. One that is still silent at the end is killed and left behind: "hung", with where it sleeps."""
     return {name: result(child, end) for name, child in children.items()}
 
 
-def result(child: Child, end: float) -> Dict[str, Any]:
+def result(child: Child, end: float) -> dict[str, Any]:
     ended = child.wait(end)
     last = child.messages[-1] if child.messages else {}
     if ended and last.get("status") in ("ok", "error", "busy"):
         return dict(last, reached=reached(child.messages))
     if ended:
         return {"status": "error", "error": "the probe ended without an answer", "reached": reached(child.messages)}
-    facts: Dict[str, Any] = dict(child.where())
+    facts: dict[str, Any] = dict(child.where())
     seconds = round(time.monotonic() - child.started, 1)
     child.abandon()
     return dict(facts, status="hung", seconds=seconds, reached=reached(child.messages))
 
 
-def reached(messages: List[Dict[str, Any]]) -> Optional[str]:
+def reached(messages: list[dict[str, Any]]) -> str | None:
     """How far the OSD's probe came: None, "opened", "read"."""
     steps = [message["status"] for message in messages if message["status"] in ("opened", "read")]
     return steps[-1] if steps else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from typing import Any, Dict, List
+from typing import Any
 
 from cephctl.node.mounts import without_secret
 
@@ -20,7 +20,9 @@ SERVICE_PROPERTIES = "Id ActiveState SubState Type After Requires BindsTo Wants 
 
 def run(*command: str, seconds: float = SECONDS) -> str:
     """What a program printed; whatever its exit status."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
+    )
     return done.stdout.decode(errors="replace")
 
 
@@ -34,22 +36,27 @@ def unit_name(path: str, suffix: str = ".mount") -> str:
     if not words:
         return "-" + suffix
     text = "".join(
-        "-" if c == "/" else c if re.match(r"[A-Za-z0-9:_.]", c) and not (c == "." and not i) else escaped(c) for i, c in enumerate(words)
+        "-" if c == "/" else c if re.match(r"[A-Za-z0-9:_.]", c) and not (c == "." and not i) else escaped(c)
+        for i, c in enumerate(words)
     )
     return text + suffix
 
 
 def escaped(character: str) -> str:
-    return "".join("\\x{:02x}".format(byte) for byte in character.encode())
+    return "".join(f"\\x{byte:02x}" for byte in character.encode())
 
 
-def show(names: List[str], properties: str) -> List[Dict[str, str]]:
+def show(names: list[str], properties: str) -> list[dict[str, str]]:
     """Properties of units, in one question."""
     text = run("systemctl", "show", "--no-pager", "-p", properties.replace(" ", ","), "--", *names)
-    return [dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line) for block in text.split("\n\n") if block.strip()]
+    return [
+        dict(line.partition("=")[::2] for line in block.splitlines() if "=" in line)
+        for block in text.split("\n\n")
+        if block.strip()
+    ]
 
 
-def unit_facts(path: str) -> Dict[str, Any]:
+def unit_facts(path: str) -> dict[str, Any]:
     """The mount unit of a path. FileNotFoundError on a node without systemd."""
     name = unit_name(path)
     if not os.path.isdir("/run/systemd/system"):
@@ -57,7 +64,7 @@ def unit_facts(path: str) -> Dict[str, Any]:
     names = [name, unit_name(path, ".automount")]
     shown = {values.get("Id", ""): values for values in show(names, PROPERTIES)}
     unit = shown.get(name, {})
-    facts: Dict[str, Any] = {key: without_secret(value) for key, value in unit.items() if key != "ExecMount"}
+    facts: dict[str, Any] = {key: without_secret(value) for key, value in unit.items() if key != "ExecMount"}
     facts["name"] = name
     facts["has_secret"] = bool(re.search(r"\bsecret=(?!<hidden>)", unit.get("Options", "") + unit.get("ExecMount", "")))
     facts["automount"] = shown.get(names[1], {}).get("ActiveState") == "active"
@@ -70,9 +77,9 @@ def unit_facts(path: str) -> Dict[str, Any]:
     return facts
 
 
-def unit_file(path: str) -> Dict[str, str]:
+def unit_file(path: str) -> dict[str, str]:
     """The [Mount] settings of the file itself: the live properties follow mountinfo once it is mounted."""
-    values: Dict[str, str] = {}
+    values: dict[str, str] = {}
     try:
         with open(path) as file:
             for line in file:
@@ -84,19 +91,15 @@ def unit_file(path: str) -> Dict[str, str]:
     return values
 
 
-def misnamed(path: str, name: str) -> List[str]:
+def misnamed(path: str, name: str) -> list[str]:
     """Mount units for this path under another name, which systemd refuses to load."""
-    found = []
-    for folder in ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/lib/systemd/system"):
-        if not os.path.isdir(folder):
-            continue
-        for each in sorted(os.listdir(folder)):
-            if each.endswith(".mount") and each != name and unit_file(os.path.join(folder, each)).get("Where", "").rstrip("/") == path:
-                found.append(os.path.join(folder, each))
-    return found
+    folders = filter(os.path.isdir, ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/lib/systemd/system"))
+    files = [os.path.join(folder, each) for folder in folders for each in sorted(os.listdir(folder))]
+    others = [file for file in files if file.endswith(".mount") and os.path.basename(file) != name]
+    return [file for file in others if unit_file(file).get("Where", "").rstrip("/") == path]
 
 
-def unit_log(name: str) -> List[str]:
+def unit_log(name: str) -> list[str]:
     """What mount.ceph and systemd said at the last tries."""
     try:
         lines = run("journalctl", "-u", name, "-n", "30", "-o", "cat", "--no-pager", "-b").splitlines()
@@ -105,9 +108,9 @@ def unit_log(name: str) -> List[str]:
     return [without_secret(line)[:400] for line in lines]
 
 
-def dependants(unit: Dict[str, Any]) -> List[Dict[str, Any]]:
+def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
     """The services that asked for the mount, and how."""
-    names: List[str] = []
+    names: list[str] = []
     for key in ("RequiredBy", "BoundBy", "WantedBy"):
         names += [name for name in str(unit.get(key, "")).split() if name.endswith(".service") and name not in names]
     mount = unit["name"]
@@ -115,7 +118,11 @@ def dependants(unit: Dict[str, Any]) -> List[Dict[str, Any]]:
         return []
     found = []
     for values in show(names, SERVICE_PROPERTIES):
-        ties = [key for key in ("Requires", "BindsTo", "Wants", "PartOf", "RequiresMountsFor", "After") if mount in values.get(key, "").split()]
+        ties = [
+            key
+            for key in ("Requires", "BindsTo", "Wants", "PartOf", "RequiresMountsFor", "After")
+            if mount in values.get(key, "").split()
+        ]
         found.append({"unit": values.get("Id"), "state": values.get("ActiveState"), "type": values.get("Type"), "ties": ties})
     return found
 

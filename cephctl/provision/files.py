@@ -82,7 +82,13 @@ def read_credentials(entity: str, cluster: Cluster) -> Generator[Credentials]:
 def wanted(site: Site, credentials: Credentials) -> list[dict[str, Any]]:
     """The four files, as the node program takes them."""
     values = {"fsid": credentials.fsid, "mon host": mon_host(credentials.monitors)}
-    unit = {"What": what(site, credentials.monitors), "Where": site.path, "Type": "ceph", "Options": options(site), "TimeoutSec": "90"}
+    unit = {
+        "What": what(site, credentials.monitors),
+        "Where": site.path,
+        "Type": "ceph",
+        "Options": options(site),
+        "TimeoutSec": "90",
+    }
     names = {"what": unit["What"], "where": unit["Where"], "options": unit["Options"]}
     secret = {"mode": 0o600, "fingerprint": credentials.fingerprint}
     return [
@@ -91,7 +97,13 @@ def wanted(site: Site, credentials: Credentials) -> list[dict[str, Any]]:
         {"kind": "secret", "path": site.secret, "content": credentials.key + "\n", **secret},
         {"kind": "keyring", "path": site.keyring, "entity": site.entity, **secret}
         | {"content": f"[{site.entity}]\n\tkey = {credentials.key}\n"},
-        {"kind": "settings", "path": f"/etc/systemd/system/{unit_name(site.path)}", "mode": 0o644, "section": "Mount", "values": unit}
+        {
+            "kind": "settings",
+            "path": f"/etc/systemd/system/{unit_name(site.path)}",
+            "mode": 0o644,
+            "section": "Mount",
+            "values": unit,
+        }
         | {"content": UNIT.format(**names)},
     ]
 
@@ -103,7 +115,9 @@ def mon_host(monitors: Sequence[tuple[str, str, int]]) -> str:
 def what(site: Site, monitors: Sequence[tuple[str, str, int]]) -> str:
     """The source of the mount: the monitors' hosts, and a port only where it is not the usual one."""
     kind, usual = ("v2", 3300) if "ms_mode=" in site.options and "ms_mode=legacy" not in site.options else ("v1", 6789)
-    places = [bracketed(host) + (f":{port}" if port != usual or kind == "v2" else "") for each, host, port in monitors if each == kind]
+    places = [
+        bracketed(host) + (f":{port}" if port != usual or kind == "v2" else "") for each, host, port in monitors if each == kind
+    ]
     return f"{','.join(places)}:{site.root}"
 
 
@@ -126,4 +140,7 @@ def push(nodes: Sequence[Node], site: Site, credentials: Credentials, write: boo
         if isinstance(answer, NodeFailed):
             yield answer
         else:
-            yield from (FileChange(node.name, each["path"], each["what"], each["before"], each["after"]) for each in answer.value["changes"])
+            yield from (
+                FileChange(node.name, each["path"], each["what"], each["before"], each["after"])
+                for each in answer.value["changes"]
+            )

@@ -16,10 +16,40 @@ from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
 
 # What would keep the next mount from coming up: with one of these a mount is not taken away.
 BLOCKING = frozenset(
-    "NODE_CUT_OFF MON_UNREACHABLE MON_PORT_BLOCKED MDS_UNREACHABLE MON_ADDRESS_STALE MON_PORT_MISMATCH CLUSTER_UNREACHABLE ENTITY_MISSING CAPS_NO_MON "
-    "CAPS_NO_MDS CAPS_NETWORK CAPS_FSNAME KEY_TYPE_REFUSED KEY_TYPE_UNSUPPORTED SECRET_MISSING SECRET_EMPTY SECRET_IS_KEYRING SECRET_GARBLED "
-    "KEY_MISMATCH NAME_PREFIXED NODE_BLOCKLISTED SESSIONS_REFUSED MDS_ALL_DOWN MDS_LAGGY MDS_SILENT MDS_RECOVERING MODULE_MISSING FS_UNKNOWN "
-    "UNIT_MISSING UNIT_INVALID OPTION_UNKNOWN SOURCE_SYNTAX".split()
+    {
+        "NODE_CUT_OFF",
+        "MON_UNREACHABLE",
+        "MON_PORT_BLOCKED",
+        "MDS_UNREACHABLE",
+        "MON_ADDRESS_STALE",
+        "MON_PORT_MISMATCH",
+        "CLUSTER_UNREACHABLE",
+        "ENTITY_MISSING",
+        "CAPS_NO_MON",
+        "CAPS_NO_MDS",
+        "CAPS_NETWORK",
+        "CAPS_FSNAME",
+        "KEY_TYPE_REFUSED",
+        "KEY_TYPE_UNSUPPORTED",
+        "SECRET_MISSING",
+        "SECRET_EMPTY",
+        "SECRET_IS_KEYRING",
+        "SECRET_GARBLED",
+        "KEY_MISMATCH",
+        "NAME_PREFIXED",
+        "NODE_BLOCKLISTED",
+        "SESSIONS_REFUSED",
+        "MDS_ALL_DOWN",
+        "MDS_LAGGY",
+        "MDS_SILENT",
+        "MDS_RECOVERING",
+        "MODULE_MISSING",
+        "FS_UNKNOWN",
+        "UNIT_MISSING",
+        "UNIT_INVALID",
+        "OPTION_UNKNOWN",
+        "SOURCE_SYNTAX",
+    }
 )
 # Beyond what the kernel takes for a mount: the services' stop and start, three tiers of umount, the probes.
 LADDER_SECONDS = 120
@@ -138,7 +168,11 @@ def rungs(order: Order, view: View) -> Iterator[str]:
         if strangers:
             names = ", ".join(f"{pin['command']} ({pin['pid']})" for pin in strangers)
             yield f"end {names}" if order.kill else f"refuse: {names} holds it"
-        yield f"umount {view.site.path}" + (f" {len(view.mounts_here)} times" if len(view.mounts_here) > 1 else "") + "; forced, then lazily, if it does not go"
+        yield (
+            f"umount {view.site.path}"
+            + (f" {len(view.mounts_here)} times" if len(view.mounts_here) > 1 else "")
+            + "; forced, then lazily, if it does not go"
+        )
         yield f"see client {view.instance} go" if view.instance else "see the old client go"
     if order.verb != "umount":
         if order.set_aside and (view.section("directory") or {}).get("entries"):

@@ -99,7 +99,7 @@ def connected(settings: Settings, end: float) -> Iterator[paramiko.SSHClient]:
     client = paramiko.SSHClient()
     for name, kind, key in known_keys(settings):
         client.get_host_keys().add(name, kind, key)
-    client.set_missing_host_key_policy(Refuse(settings))
+    client.set_missing_host_key_policy(Refuse(settings))  # type: ignore[arg-type]
     try:
         connect(client, settings, end)
         yield client
@@ -117,7 +117,7 @@ def connect(client: paramiko.SSHClient, settings: Settings, end: float) -> None:
             settings.host,
             settings.port,
             settings.user,
-            key_filename=list(settings.identities),
+            key_filename=list(settings.identities),  # type: ignore[arg-type]
             sock=proxied(settings) or tcp(settings, seconds),
             timeout=seconds,
             banner_timeout=seconds,
@@ -132,7 +132,9 @@ def connect(client: paramiko.SSHClient, settings: Settings, end: float) -> None:
         problem = f"sshd refused the login of {settings.user} (key files: {keys})"
         raise NodeFailed("NODE_LOGIN_REFUSED", node, problem, f"see 'ssh {settings.user}@{settings.host}'") from None
     except TimeoutError:
-        raise NodeFailed("NODE_SILENT", node, f"sshd at {place(settings)} accepted the connection and said nothing for {seconds:.0f} s") from None
+        raise NodeFailed(
+            "NODE_SILENT", node, f"sshd at {place(settings)} accepted the connection and said nothing for {seconds:.0f} s"
+        ) from None
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise ssh_failed(settings, error, seconds) from None
 
@@ -141,7 +143,9 @@ def tcp(settings: Settings, seconds: float) -> socket.socket:
     try:
         return socket.create_connection((settings.host, settings.port), timeout=seconds)
     except OSError as error:
-        reason = f"no answer within {seconds:.0f} s" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
+        reason = (
+            f"no answer within {seconds:.0f} s" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
+        )
         raise NodeFailed("NODE_UNREACHABLE", settings.node, f"cannot connect to {place(settings)}: {reason}") from None
 
 
@@ -152,7 +156,7 @@ def proxied(settings: Settings) -> Any:
 
 
 def ssh_failed(settings: Settings, error: Exception, seconds: float) -> NodeFailed:
-    """paramiko's own errors, which name no host."""
+    """Paramiko's own errors, which name no host."""
     text = str(error) or type(error).__name__
     if "banner" in text:
         return NodeFailed("NODE_SILENT", settings.node, f"no SSH banner from {place(settings)} within {seconds:.0f} s")
@@ -236,7 +240,7 @@ def exchange(client: paramiko.SSHClient, settings: Settings, question: Question,
         output, problem, status = collect(channel, settings, end, question.seconds)
     except (OSError, EOFError) as error:
         raise ssh_failed(settings, error, question.seconds) from None
-    except Exception as error:  # noqa: BLE001 - paramiko's own class is not loaded with this module
+    except Exception as error:
         if type(error).__module__.startswith("paramiko"):
             raise ssh_failed(settings, error, question.seconds) from None
         raise
@@ -247,7 +251,9 @@ def collect(channel: paramiko.Channel, settings: Settings, end: float, seconds: 
     """All that the node writes, up to its end, the deadline or the limit of what we take."""
     parts: dict[bool, bytes] = {True: b"", False: b""}
     silent = NodeFailed("NODE_SILENT", settings.node, f"no answer within {seconds:.0f} s")
-    while not (channel.exit_status_ready() and not channel.recv_ready() and not channel.recv_stderr_ready() and channel.eof_received):
+    while not (
+        channel.exit_status_ready() and not channel.recv_ready() and not channel.recv_stderr_ready() and channel.eof_received
+    ):
         if time.monotonic() > end:
             raise silent
         channel.settimeout(0.2)

@@ -8,7 +8,20 @@ from importlib.resources import files
 from typing import Any
 
 # In the order in which they import each other.
-MODULES = ("mounts", "kernel_log", "files", "network", "children", "probes", "systemd", "pins", "facts", "brief", "actions", "deploy")
+MODULES = (
+    "mounts",
+    "kernel_log",
+    "files",
+    "network",
+    "children",
+    "probes",
+    "systemd",
+    "pins",
+    "facts",
+    "brief",
+    "actions",
+    "deploy",
+)
 OLDEST = (3, 8)
 # The answer is one line behind this mark: what a login script prints in front of it is nobody's JSON.
 MARK = "cephctl-answer:"

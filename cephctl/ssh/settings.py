@@ -42,7 +42,9 @@ def settings_of(node: Node, config: str | None) -> Settings:
     except FileNotFoundError:
         raise UsageError("no ssh program", "apt-get install openssh-client") from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"'ssh -G {node.name}' did not end within {SECONDS} s", "see the Match lines of your ssh configuration") from None
+        raise UsageError(
+            f"'ssh -G {node.name}' did not end within {SECONDS} s", "see the Match lines of your ssh configuration"
+        ) from None
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise UsageError(f"ssh cannot read its configuration: {said[0]}", "see 'ssh -G'")

@@ -12,7 +12,7 @@ from tests.lab.places import FIRST_UID, HERE, IMAGES, NODES, SSH_KEY, TENANTS, r
 from tests.lab.shell import LabError, run
 
 FILES = HERE / "image"
-NODE_PACKAGES = "systemd systemd-sysv openssh-server ceph-common iproute2 kmod procps udev dbus attr python3 sudo nginx-light"
+NODE_PACKAGES = "systemd systemd-sysv openssh-server ceph-common iproute2 kmod procps udev dbus attr python3 sudo nginx-light nftables keyutils"
 CEPH_PACKAGES = "ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common"
 PLATFORM_ON = "cp -r /usr/local/share/platform/. / && systemctl -q enable var-www-storage.mount nginx node-agent"
 DISK_MIB = 1400

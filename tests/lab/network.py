@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab.places import BRIDGE, BRIDGE_MAC, INSIDE, NAMESPACE, NODES, STORAGE
+from tests.lab.places import BRIDGE, BRIDGE_MAC, INSIDE, NAMESPACE, NODES, OPERATOR, STORAGE, WEB_NETWORK
 from tests.lab.shell import LabError, run
 
 
@@ -19,7 +19,7 @@ def up() -> None:
     if not Path("/dev/net/tun").exists():
         raise LabError("/dev/net/tun is missing; load the tun module (modprobe tun)")
     run("ip", "netns", "add", NAMESPACE)
-    inside(f"link set lo up\nlink add {BRIDGE} address {BRIDGE_MAC} type bridge forward_delay 0\naddress add {STORAGE}/24 dev {BRIDGE}\nlink set {BRIDGE} up")  # fmt: skip
+    inside(f"link set lo up\nlink add {BRIDGE} address {BRIDGE_MAC} type bridge forward_delay 0\naddress add {STORAGE}/24 dev {BRIDGE}\naddress add {OPERATOR}/24 dev {BRIDGE}\nlink set {BRIDGE} up\nroute add {WEB_NETWORK} dev {BRIDGE} src {OPERATOR}")  # fmt: skip
     for node in NODES:
         inside(f"tuntap add {tap(node)} mode tap\nlink set {tap(node)} master {BRIDGE} up")
 

@@ -11,6 +11,9 @@ BRIDGE = "br0"
 # Fixed: the snapshots of the nodes remember it, and would send their answers to a former one.
 BRIDGE_MAC = "52:54:00:0a:0a:32"
 STORAGE = "10.10.10.50"
+# The operator's machine: so that a node can lose the storage and still be logged in to.
+OPERATOR = "10.10.10.1"
+WEB_NETWORK = "10.10.10.8/29"
 NETWORK = "10.10.10.0/24"
 NODES = {
     "web-1-node-0": "10.10.10.10",
@@ -27,6 +30,7 @@ IMAGES = HOME / "images"
 RUN = HOME / "run"
 CLUSTER = RUN / "ceph"
 CONFIG = RUN / "cephctl.toml"
+SSH_CONFIG = RUN / "ssh_config"
 SSH_KEY = IMAGES / "id_ed25519"
 HAPROXY_SOCKET = RUN / "haproxy.sock"
 

@@ -41,7 +41,7 @@ def up(release: str) -> None:
     network.up()
     cluster = cluster_of(release)
     if not all(cluster.pid(daemon) for daemon in DAEMONS):
-        start_cluster(cluster, release)
+        start_cluster(cluster, release, nodes[0].image.known_hosts)
         for node in nodes:
             node.stop()
     print("waking the web nodes")
@@ -50,12 +50,12 @@ def up(release: str) -> None:
     site.wait_for_haproxy()
 
 
-def start_cluster(cluster: Cluster, release: str) -> None:
+def start_cluster(cluster: Cluster, release: str, known_hosts: Path) -> None:
     print(f"starting a Ceph cluster ({release})")
     (RUN / "release").unlink(missing_ok=True)
     cluster.up()
     site.make_tenants(cluster, INSIDE)
-    site.write_config(cluster)
+    site.write_config(cluster, known_hosts)
     (RUN / "release").write_text(release)
 
 

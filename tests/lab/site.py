@@ -12,11 +12,19 @@ from pathlib import Path
 from tests.lab import places
 from tests.lab.ceph import Cluster
 from tests.lab.machine import Machine
-from tests.lab.places import HAPROXY_SOCKET, HERE, INSIDE, NODES, RUN, STORAGE, TENANTS
+from tests.lab.places import HAPROXY_SOCKET, HERE, INSIDE, NODES, RUN, SSH_CONFIG, STORAGE, TENANTS
 from tests.lab.shell import pid_of, run, stop_pid, wait_until
 
 SECRET = "/etc/ceph/ceph.client.web.secret"
 UNITS = ("var-www-storage.mount", "nginx", "node-agent")
+SSH_CONF = """\
+Host web-*
+    User ubuntu
+    IdentityFile {key}
+    IdentitiesOnly yes
+    UserKnownHostsFile {known_hosts}
+    LogLevel ERROR
+"""
 HAPROXY_CONF = """\
 global
     stats socket {socket} level admin
@@ -100,15 +108,22 @@ def stop_haproxy() -> None:
     stop_pid(haproxy_pid())
 
 
-def write_config(cluster: Cluster) -> None:
-    """The operator's cephctl.toml."""
+def write_config(cluster: Cluster, known_hosts: Path) -> None:
+    """The operator's cephctl.toml and ssh configuration."""
     quote = json.dumps
     lines = [
         "[ceph]",
         f"conf = {quote(str(cluster.operator_conf))}",
         'name = "client.cephctl"',
         f"keyring = {quote(str(cluster.keyring('client.cephctl')))}",
+        "",
+        "[ssh]",
+        f"config = {quote(str(SSH_CONFIG))}",
     ]
     for node, address in NODES.items():
         lines += ["", f"[nodes.{node}]", f"address = {quote(address)}", 'shard = "web-1"']
     Path(places.CONFIG).write_text("\n".join(lines) + "\n")
+    SSH_CONFIG.write_text(SSH_CONF.format(key=places.SSH_KEY, known_hosts=known_hosts))
+    for name, address in NODES.items():
+        with SSH_CONFIG.open("a") as file:
+            file.write(f"Host {name}\n    HostName {address}\n")

@@ -14,11 +14,18 @@ def main(conf: str, keyring: str, *tenants: str) -> None:
     fs.mount()
     try:
         write(fs, "/.healthz", b"ok\n")
+        make_sentinel(fs)
         for uid, tenant in enumerate(tenants, start=FIRST_UID):
             make_tenant(fs, tenant, uid)
     finally:
         fs.unmount()
         fs.shutdown()
+
+
+def make_sentinel(fs: cephfs.LibCephFS) -> None:
+    """As `cephctl node probe --make-sentinel` makes it."""
+    fs.close(fs.open("/.cephctl-sentinel", "w", 0o600))
+    fs.truncate(b"/.cephctl-sentinel", 4096)
 
 
 def make_tenant(fs: cephfs.LibCephFS, tenant: str, uid: int) -> None:

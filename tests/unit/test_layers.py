@@ -25,6 +25,8 @@ LAYERS = {
     "cephctl.tenants": "logic",
     "cephctl.status": "logic",
     "cephctl.doctor": "logic",
+    "cephctl.provision": "logic",
+    "cephctl.rolling": "logic",
     "cephctl.ceph": "access",
     "cephctl.ssh": "access",
     "cephctl.node": "node",
