@@ -34,10 +34,13 @@ def daemons(view: View) -> list[Any]:
 
 def restart(kind: str, name: str, address: Any) -> dict[str, Any]:
     """The command that restarts a daemon, on the host it runs on."""
-    return {
-        "remedy": f"systemctl restart ceph-{kind}@{name}",
-        "host": f"the host of {kind}.{name}{f' ({address[0]})' if address else ''}",
-    }
+    place = f" ({address[0]})" if address else ""
+    return {"remedy": f"systemctl restart ceph-{kind}@{name}", "host": f"the host of {kind}.{name}{place}"}
+
+
+def start_all(kind: str, verb: str = "start", host: str | None = None) -> dict[str, Any]:
+    """The command for a host whose daemons' names are not known."""
+    return {"remedy": f"systemctl {verb} ceph-{kind}.target", "host": host or f"the hosts of the {kind}"}
 
 
 @check("CLUSTER_UNREACHABLE", "The monitors do not answer", Depth.NETWORK, wide=True)
@@ -49,8 +52,8 @@ def cluster_unreachable(view: View) -> Iterator[Trouble]:
     error = view.cluster.get("error")
     if error and "monmap" not in view.cluster:
         silent = [line for line in str(view.cluster.get("hint") or "").splitlines() if line.startswith("monitor ")]
-        name = str(view.cluster.get("name") or "NAME")
-        yield Trouble(str(error), cluster=tuple(silent), **restart("mon", name, None))
+        hosts = ", ".join(dict.fromkeys(line.split()[1].rpartition(":")[0] for line in silent))
+        yield Trouble(str(error), cluster=tuple(silent), **start_all("mon", "restart", hosts or None))
 
 
 @check("MDS_SILENT", "An MDS accepts connections and says nothing", Depth.MDS, wide=True)
@@ -106,7 +109,7 @@ def mds_all_down(view: View) -> Iterator[Trouble]:
             continue
         joinable = system["joinable"]
         cluster = (f"file system {system['name']}: no rank is held", *(() if joinable else ("it is not joinable",)))
-        fix = {"remedy": f"ceph fs set {system['name']} joinable true"} if not joinable else restart("mds", "NAME", None)
+        fix = {"remedy": f"ceph fs set {system['name']} joinable true"} if not joinable else start_all("mds")
         yield Trouble(f"file system {system['name']} has no MDS", cluster=cluster, **fix)
 
 
@@ -150,7 +153,7 @@ def mds_no_standby(view: View) -> Iterator[Trouble]:
     states = [daemon["state"] for daemon in daemons(view)]
     if "up:active" in states and not {"up:standby", "up:standby-replay"} & set(states):
         names = ", ".join(f"mds.{daemon['name']}" for daemon in daemons(view) if daemon["state"] == "up:active")
-        yield Trouble(f"no standby MDS: {names} is a single point of failure", **restart("mds", "NAME", None))
+        yield Trouble(f"no standby MDS: {names} is a single point of failure", **start_all("mds"))
 
 
 @check("OSD_WRITES_STOPPED", "A flag of the OSD map stops writes", Depth.OSD, needs=("cluster.osdmap",), wide=True)

@@ -1,0 +1,7 @@
+"""The directory to mount on is gone."""
+
+from __future__ import annotations
+
+from tests.lab.faults.fault import PATH, Fault
+
+FAULT = Fault("MOUNTPOINT_MISSING", lambda scene: scene.unmounted_with(f"rmdir {PATH}"))

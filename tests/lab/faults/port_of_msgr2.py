@@ -1,0 +1,12 @@
+"""The unit names port 3300, and the mount speaks the legacy protocol."""
+
+from __future__ import annotations
+
+from tests.lab.faults.fault import Fault, Scene
+
+
+def inject(scene: Scene) -> None:
+    scene.unmounted_with(scene.edit_unit("s/10.10.10.50:/10.10.10.50:3300:/", "s/noatime/noatime,mount_timeout=4/"))
+
+
+FAULT = Fault("MON_PORT_MISMATCH", inject)

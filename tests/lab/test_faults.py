@@ -1,0 +1,97 @@
+"""Every fault, for real: brought about, diagnosed from both sides, mended with the command that was printed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import Lab
+from tests.lab.faults.fault import NODE, Fault, Scene, names
+from tests.lab.platform import running_release
+from tests.lab.shell import LabError
+
+RECORDINGS = Path(os.environ["CEPHCTL_RECORD"]) if "CEPHCTL_RECORD" in os.environ else None
+
+
+def fault_named(name: str) -> Fault:
+    found: Fault = importlib.import_module(f"tests.lab.faults.{name}").FAULT
+    return found
+
+
+@pytest.fixture(scope="module")
+def healthy(platform_up: Lab) -> Lab:
+    scene = Scene(platform_up)
+    scene.restore()
+    scene.wait_until_healthy()
+    return platform_up
+
+
+@pytest.fixture
+def scene(healthy: Lab) -> Iterator[Scene]:
+    """The lab, healthy before and after."""
+    played = Scene(healthy)
+    yield played
+    try:
+        played.keep_key()
+        played.wait_until_healthy()
+    except (AssertionError, LabError):
+        played.restore()
+        played.wait_until_healthy()
+
+
+@pytest.mark.parametrize("name", names())
+def test_fault_is_named_and_its_remedy_mends_it(scene: Scene, name: str, tmp_path: Path) -> None:
+    fault = fault_named(name)
+    if running_release() not in fault.releases:
+        pytest.skip(f"a fault of {', '.join(fault.releases)}")
+    fault.inject(scene)
+    facts = (RECORDINGS or tmp_path) / f"{name}.json"
+    found = scene.doctor("--save", str(facts))
+    finding = named(fault, found.json)
+    assert finding["severity"] == fault.severity, found.stdout
+    assert found.status == fault.status, found.stdout
+    if fault.heal:
+        fault.heal(scene)
+    else:
+        assert finding["remedy"], found.stdout
+        scene.remedy(finding["remedy"])
+    if fault.wide and not fault.heal:
+        mend_others(scene, found.json)
+    if fault.after:
+        fault.after(scene)
+    scene.wait_until_healthy()
+
+
+def named(fault: Fault, found: Any) -> Any:
+    """The finding that must be there, where it must be; no node that is well is accused."""
+    if fault.cluster:
+        return next(
+            (each for each in found["cluster"] if each["code"] == fault.code), {"severity": f"not found in {found['cluster']}"}
+        )
+    verdicts = {each["node"]: each for each in found["nodes"]}
+    mine = verdicts.pop(NODE)
+    assert mine["code"] == fault.code, mine
+    for other in verdicts.values():
+        assert other["code"] == (fault.code if fault.wide else None), other
+    return mine
+
+
+def mend_others(scene: Scene, found: Any) -> None:
+    """A remedy that is one node's is run for each."""
+    for verdict in found["nodes"]:
+        if verdict["node"] != NODE and verdict["node"] in (verdict["remedy"] or ""):
+            scene.remedy(verdict["remedy"])
+
+
+def test_a_healthy_lab_has_nothing_to_complain_of(healthy: Lab) -> None:
+    for _ in range(10):
+        found = healthy.cephctl("node", "doctor", "-f", "json")
+        assert found.status == 0, found.stdout
+        for node in found.json["nodes"]:
+            assert (node["severity"], node["warnings"]) == ("HEALTH_OK", []), node
+        assert {each["severity"] for each in found.json["cluster"]} <= {"HEALTH_WARN"}, found.json["cluster"]
