@@ -82,7 +82,9 @@ install: packages
 	printf '#!$(PYTHON)\nimport sys\n\nsys.path[0] = "$(prefix)/lib/cephctl"\nfrom cephctl.__main__ import main\n\nmain()\n' >$(DESTDIR)$(prefix)/bin/cephctl
 	chmod 755 $(DESTDIR)$(prefix)/bin/cephctl
 	$(PYTHON) -m compileall -q -d $(prefix)/lib/cephctl $(DESTDIR)$(prefix)/lib/cephctl
+	install -d $(DESTDIR)$(prefix)/share/man/man7
 	install -m 644 man/cephctl.8 $(DESTDIR)$(prefix)/share/man/man8/
+	install -m 644 man/cephctl-doctor-checks.7 $(DESTDIR)$(prefix)/share/man/man7/
 	install -m 644 completions/cephctl.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/cephctl
 	install -m 644 completions/_cephctl $(DESTDIR)$(prefix)/share/zsh/vendor-completions/
 	install -m 644 completions/cephctl.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/

@@ -11,8 +11,17 @@ import click
 
 from cephctl.cli import root
 from cephctl.cli.completion import script
+from cephctl.doctor.verdict import load_checks
 
 HERE = Path(__file__).resolve().parent
+CHECKS_INTRODUCTION = """\
+cephctl node doctor gathers facts on the web nodes and in the cluster, and each check judges them. For every node one finding is the
+primary cause: of the worst the deepest, in the order login, clock, network, authentication, blocklist, MDS, OSD, local configuration.
+The others are listed as its consequences, or as warnings of what will go wrong later. A check whose facts could not be read says so:
+FACTS_UNREADABLE.
+
+Codes are never renamed. cephctl node doctor --explain CODE shows one of these texts, --only and --skip choose checks.
+"""
 SHELL_FILES = {"bash": "cephctl.bash", "zsh": "_cephctl", "fish": "cephctl.fish"}
 
 
@@ -27,7 +36,7 @@ def main(target: Path) -> None:
 def generated() -> dict[str, str]:
     """File name → content."""
     files = {f"completions/{name}": script(shell) for shell, name in SHELL_FILES.items()}
-    return files | {"man/cephctl.8": man_page()}
+    return files | {"man/cephctl.8": man_page(), "man/cephctl-doctor-checks.7": checks_page()}
 
 
 def man_page() -> str:
@@ -41,6 +50,20 @@ def man_page() -> str:
         lines += command_section(path, command)
     lines += [".SH OPTIONS", "They may stand before the noun or after the verb.", *options(root)]
     lines.append((HERE / "cephctl.inc").read_text().rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def checks_page() -> str:
+    """The doctor's checks, from their docstrings."""
+    lines = ['.TH CEPHCTL-DOCTOR-CHECKS 7 "" "cephctl" "System Administration"', ".SH NAME"]
+    lines.append("cephctl\\-doctor\\-checks \\- what cephctl node doctor looks for")
+    lines += [".SH DESCRIPTION", *paragraphs(CHECKS_INTRODUCTION)]
+    lines.append(".SH CHECKS")
+    for check in load_checks().values():
+        lines += [f".SS {escape(check.code)} ({check.severity.name})", f"\\fI{escape(check.title)}.\\fR", *paragraphs(check.explanation)]
+        if check.remedy:
+            lines += [".PP", "Remedy:", ".BR", f"\\fB{escape(check.remedy)}\\fR"]
+    lines += [".SH SEE ALSO", ".BR cephctl (8)"]
     return "\n".join(lines) + "\n"
 
 
