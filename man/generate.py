@@ -60,7 +60,11 @@ def checks_page() -> str:
     lines += [".SH DESCRIPTION", *paragraphs(CHECKS_INTRODUCTION)]
     lines.append(".SH CHECKS")
     for check in load_checks().values():
-        lines += [f".SS {escape(check.code)} ({check.severity.name})", f"\\fI{escape(check.title)}.\\fR", *paragraphs(check.explanation)]
+        lines += [
+            f".SS {escape(check.code)} ({check.severity.name})",
+            f"\\fI{escape(check.title)}.\\fR",
+            *paragraphs(check.explanation),
+        ]
         if check.remedy:
             lines += [".PP", "Remedy:", ".BR", f"\\fB{escape(check.remedy)}\\fR"]
     lines += [".SH SEE ALSO", ".BR cephctl (8)"]

@@ -8,7 +8,7 @@ from cephctl.doctor.check import Depth, Trouble, check
 from cephctl.doctor.view import View
 from cephctl.model import Severity
 
-TOLERANCE = 2.0
+TOLERANCE = 5.0
 """Seconds of clock skew that are nobody's business."""
 DANGEROUS = 300.0
 

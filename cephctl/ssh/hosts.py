@@ -89,17 +89,25 @@ def ask(node: Node, question: Question, config: str | None) -> Answer | NodeFail
         return NodeFailed("NODE_UNREACHABLE", node.name, error.message, error.hint)
 
 
+def load_paramiko() -> Any:
+    """The library, without what it says about ciphers that nobody uses."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import paramiko
+    # What it logs is said by the errors.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    return paramiko
+
+
 @contextlib.contextmanager
 def connected(settings: Settings, end: float) -> Iterator[paramiko.SSHClient]:
     """A connection to a host whose key is known."""
-    import paramiko
-
-    # What it logs is said by the errors.
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    client = paramiko.SSHClient()
+    client = load_paramiko().SSHClient()
     for name, kind, key in known_keys(settings):
         client.get_host_keys().add(name, kind, key)
-    client.set_missing_host_key_policy(Refuse(settings))  # type: ignore[arg-type]
+    client.set_missing_host_key_policy(Refuse(settings))
     try:
         connect(client, settings, end)
         yield client
@@ -117,7 +125,7 @@ def connect(client: paramiko.SSHClient, settings: Settings, end: float) -> None:
             settings.host,
             settings.port,
             settings.user,
-            key_filename=list(settings.identities),  # type: ignore[arg-type]
+            key_filename=list(settings.identities),
             sock=proxied(settings) or tcp(settings, seconds),
             timeout=seconds,
             banner_timeout=seconds,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +31,10 @@ def healthy(platform_up: Lab) -> Lab:
 
 
 @pytest.fixture
-def scene(healthy: Lab) -> Iterator[Scene]:
-    """The lab, healthy before and after."""
+def scene(healthy: Lab) -> Scene:
     played = Scene(healthy)
-    yield played
-    try:
-        played.keep_key()
-        played.wait_until_healthy()
-    except (AssertionError, LabError):
-        played.restore()
-        played.wait_until_healthy()
+    played.set_clocks()
+    return played
 
 
 @pytest.mark.parametrize("name", names())
@@ -49,8 +42,16 @@ def test_fault_is_named_and_its_remedy_mends_it(scene: Scene, name: str, tmp_pat
     fault = fault_named(name)
     if running_release() not in fault.releases:
         pytest.skip(f"a fault of {', '.join(fault.releases)}")
+    try:
+        play(scene, fault, (RECORDINGS or tmp_path) / f"{name}.json")
+    except (AssertionError, LabError):
+        scene.restore()
+        raise
+
+
+def play(scene: Scene, fault: Fault, facts: Path) -> None:
+    """Bring the fault about, have it diagnosed, run the remedy, and see the lab healthy again."""
     fault.inject(scene)
-    facts = (RECORDINGS or tmp_path) / f"{name}.json"
     found = scene.doctor("--save", str(facts))
     finding = named(fault, found.json)
     assert finding["severity"] == fault.severity, found.stdout
@@ -60,11 +61,11 @@ def test_fault_is_named_and_its_remedy_mends_it(scene: Scene, name: str, tmp_pat
     else:
         assert finding["remedy"], found.stdout
         scene.remedy(finding["remedy"])
-    if fault.wide and not fault.heal:
         mend_others(scene, found.json)
     if fault.after:
         fault.after(scene)
-    scene.wait_until_healthy()
+    scene.wait_until_healthy(*(() if fault.wide or fault.cluster else (NODE,)))
+    scene.keep_key()
 
 
 def named(fault: Fault, found: Any) -> Any:

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import PATH, Fault
 
-FAULT = Fault("MOUNTPOINT_MISSING", lambda scene: scene.unmounted_with(f"rmdir {PATH}"))
+FAULT = Fault(
+    "MOUNTPOINT_MISSING", lambda scene: scene.on(f"systemctl stop nginx node-agent var-www-storage.mount && rmdir {PATH}")
+)
