@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from cephctl.doctor.check import Check
 from cephctl.doctor.gather import PROBE_SECONDS, Facts, gather, load, save, site_of
 from cephctl.doctor.verdict import Examination, examine, load_checks
 from cephctl.doctor.view import NodeFacts
-from cephctl.errors import ExitStatus, NotFound
+from cephctl.errors import ExitStatus, UsageError
 from cephctl.model import Column, Kind, Outcome, Record, Severity, Table
 
 NAGIOS = {Severity.OK: (0, "OK"), Severity.WARN: (1, "WARNING"), Severity.ERR: (2, "CRITICAL"), Severity.UNKNOWN: (3, "UNKNOWN")}
@@ -50,7 +50,9 @@ def known(code: str) -> Check:
     if code.upper() in checks:
         return checks[code.upper()]
     near = difflib.get_close_matches(code.upper(), checks, n=3)
-    raise NotFound(f"no check {code}", f"did you mean {', '.join(near)}?" if near else "'cephctl node doctor --list' shows them")
+    raise UsageError(
+        f"there is no check {code}", f"did you mean {', '.join(near)}?" if near else "'cephctl node doctor --list' shows them"
+    )
 
 
 def run(app: App, nodes: Sequence[Node], *, watch: float | None, nagios: bool, fail_on: str, **options: Any) -> Any:
@@ -63,10 +65,21 @@ def run(app: App, nodes: Sequence[Node], *, watch: float | None, nagios: bool, f
     return Outcome(found, status(facts, found, fail_on))
 
 
+def selected(facts: Facts, names: Sequence[str]) -> Facts:
+    """The nodes of a file that were named, by name or shard; all of them without names."""
+    known = {name for node in facts.nodes for name in (node.name, node.shard)}
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(
+            f"there is no node {unknown[0]} in the file", f"there are: {', '.join(node.name for node in facts.nodes)}"
+        )
+    return replace(facts, nodes=tuple(node for node in facts.nodes if not names or node.name in names or node.shard in names))
+
+
 def look_once(
     app: App,
     nodes: Sequence[Node],
     *,
+    names: Sequence[str],
     only: Sequence[str],
     skip: Sequence[str],
     save: str | None,
@@ -75,7 +88,7 @@ def look_once(
     **_: Any,
 ) -> tuple[Facts, Examination]:
     codes = [[known(code).code for code in each] for each in (only, skip)]
-    facts = load(source) if source else asked(app, nodes, None if no_probe else PROBE_SECONDS)
+    facts = selected(load(source), names) if source else asked(app, nodes, None if no_probe else PROBE_SECONDS)
     if save:
         keep(facts, save)
     return facts, examine(facts.nodes, facts.cluster, facts.site, *codes)
@@ -127,4 +140,4 @@ def for_nagios(found: Examination) -> Outcome:
     number, word = NAGIOS[worst]
     bad = [f"{node.node} {node.code}" for node in found.nodes if node.code]
     text = "; ".join(bad) or f"{len(found.nodes)} nodes healthy"
-    return Outcome(f"CEPHFS {word}: {text}\n", ExitStatus(number) if number in set(ExitStatus) else ExitStatus.ERROR)
+    return Outcome(f"CEPHFS {word}: {text}\n", ExitStatus(number))

@@ -63,7 +63,9 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
         return command.listing()
     if options["explain"]:
         return command.explanation(options["explain"])
-    return command.run(app, chosen(app, names, everything, default_all=True) if not options["source"] else [], **options)
+    return command.run(
+        app, chosen(app, names, everything, default_all=True) if not options["source"] else [], names=names, **options
+    )
 
 
 @group.command("list")

@@ -12,7 +12,7 @@ from typing import Any
 from cephctl.config import Config, Node
 from cephctl.doctor.cluster_facts import addresses
 from cephctl.doctor.view import NodeFacts, Site
-from cephctl.errors import CephctlError, Interrupted, UsageError
+from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
 from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
 
 FORMAT = 1
@@ -64,11 +64,11 @@ def gather(
             known[name] = [*known.get(name, ()), *value] if name == "sessions" and isinstance(value, list) else value
             if name == "osdmap":
                 maps.set()
-    except Interrupted:
+    except (Interrupted, UsageError):
         raise
     except CephctlError as error:
-        lines = (error.hint or "").splitlines()
-        known |= {"error": error.message, "hint": error.hint, "silent": [line for line in lines if "says nothing" in line]}
+        silent = [line for line in (error.hint or "").splitlines() if "says nothing" in line]
+        known |= {"error": error.message, "hint": error.hint, "silence": isinstance(error, Unanswered), "silent": silent}
     finally:
         maps.set()
     found = {node.name: node_facts(node, answer) for node, answer in answers}

@@ -46,7 +46,7 @@ def node_silent(view: View) -> Iterator[Trouble]:
 
 @check("NODE_HOST_KEY_UNKNOWN", "The node's host key is not in known_hosts", Depth.REACH)
 def node_host_key_unknown(view: View) -> Iterator[Trouble]:
-    """Cephctl logs in nowhere without knowing the host's key, whatever StrictHostKeyChecking says. Compare the fingerprint with
+    """No login happens without knowing the host's key, whatever StrictHostKeyChecking says. Compare the fingerprint with
     the one on the node (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then add it.
     """
     yield from failed(view, "NODE_HOST_KEY_UNKNOWN")
@@ -74,7 +74,7 @@ def node_sudo_refused(view: View) -> Iterator[Trouble]:
 
 @check("NODE_NO_PYTHON", "The node has no python3", Depth.REACH)
 def node_no_python(view: View) -> Iterator[Trouble]:
-    """Cephctl installs nothing on a node; what it runs there needs python3 3.8 or newer, standard library only."""
+    """Nothing is installed on a node; what cephctl runs there needs python3 3.8 or newer, standard library only."""
     yield from failed(view, "NODE_NO_PYTHON")
 
 
@@ -107,3 +107,11 @@ def node_clock_skew(view: View) -> Iterator[Trouble]:
             severity=Severity.ERR if abs(skew) > DANGEROUS else Severity.WARN,
             remedy=f"{view.site.ssh(view.node.name)} sudo date -s @$(date +%s)",
         )
+
+
+@check("FACTS_UNREADABLE", "Some facts could not be read", Depth.SYMPTOM, severity=Severity.UNKNOWN, wide=True)
+def facts_unreadable(view: View) -> Iterator[Trouble]:
+    """A check that cannot read what it needs says UNKNOWN, not OK: no debugfs, no root, an old kernel, no answer from the cluster. The
+    finding lists each missing section, why it is missing, and the checks that were not made for want of it.
+    """
+    yield from ()

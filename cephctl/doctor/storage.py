@@ -45,15 +45,26 @@ def start_all(kind: str, verb: str = "start", host: str | None = None) -> dict[s
 
 @check("CLUSTER_UNREACHABLE", "The monitors do not answer", Depth.NETWORK, wide=True)
 def cluster_unreachable(view: View) -> Iterator[Trouble]:
-    """No monitor answered cephctl, or none let it in. What the nodes know is judged all the same; what the cluster knows (caps,
-    sessions, blocklist) is UNKNOWN. Mounts that are up go on, except for df; new ones fail. Where a monitor accepts connections and
-    says nothing it is frozen, and the message names it.
+    """No monitor answered within the deadline. What the nodes know is judged all the same; what the cluster knows (caps, sessions,
+    blocklist) is UNKNOWN. Mounts that are up go on, except for df; new ones fail. A monitor that accepts connections and says nothing
+    is frozen, and named.
     """
-    error = view.cluster.get("error")
-    if error and "monmap" not in view.cluster:
-        silent = [line for line in str(view.cluster.get("hint") or "").splitlines() if line.startswith("monitor ")]
-        hosts = ", ".join(dict.fromkeys(line.split()[1].rpartition(":")[0] for line in silent))
-        yield Trouble(str(error), cluster=tuple(silent), **start_all("mon", "restart", hosts or None))
+    if view.cluster.get("silence") and "monmap" not in view.cluster:
+        lines = [line for line in view.cluster.get("silent") or () if line.startswith("monitor ")]
+        hosts = ", ".join(dict.fromkeys(line.split()[1].rpartition(":")[0] for line in lines))
+        seen = [
+            f"{each.node.name}: {place} {word}" for each in view.fleet for place, word in (each.section("network") or {}).items()
+        ]
+        yield Trouble(str(view.cluster["error"]), cluster=(*lines, *seen[:6]), **start_all("mon", "restart", hosts or None))
+
+
+@check("CLUSTER_REFUSES", "The cluster does not let cephctl in", Depth.SYMPTOM, severity=Severity.UNKNOWN, wide=True)
+def cluster_refuses(view: View) -> Iterator[Trouble]:
+    """The key or the caps of the operator's own entity do not suffice, so the cluster's side is unknown; the nodes are judged by what
+    they know themselves.
+    """
+    if view.cluster.get("error") and not view.cluster.get("silence"):
+        yield Trouble(str(view.cluster["error"]), tuple(str(view.cluster.get("hint") or "").splitlines()))
 
 
 @check("MDS_SILENT", "An MDS accepts connections and says nothing", Depth.MDS, wide=True)

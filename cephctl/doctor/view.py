@@ -128,7 +128,11 @@ class View:
     @property
     def session(self) -> Any:
         """The MDS session of the mount's client."""
-        return next((each for each in self.known("sessions") or [] if each["instance"] == self.instance), None)
+        if not self.client:
+            return None
+        # Kernels before 5.11 do not tell their instance; a client's id is its session's.
+        mine = [each for each in self.known("sessions") or [] if self.instance in (each["instance"], None)]
+        return next((each for each in mine if each["id"] == self.client["id"]), None)
 
     @property
     def is_rejected(self) -> bool:

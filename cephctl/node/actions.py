@@ -64,7 +64,7 @@ class Ladder:
     def client(self) -> dict[str, Any] | None:
         """The youngest client of this kernel."""
         try:
-            found = sorted(mounts.clients(), key=lambda each: each["id"])
+            found = sorted(mounts.clients(with_requests=False), key=lambda each: each["id"])
         except OSError:
             return None
         return found[-1] if found else None
@@ -81,7 +81,7 @@ class Ladder:
             self.step("stop {}".format(" ".join(self.stopped)), self.stop)
         if self.strangers():
             self.step("end {}".format(", ".join(name(pin) for pin in self.strangers())), self.end_strangers)
-        self.old = {each["id"] for each in mounts.clients()}
+        self.old = {each["id"] for each in mounts.clients(with_requests=False)}
         while self.here():
             self.step(f"umount {self.path}", self.umount)
         self.step("see the old client go", self.see_it_go)
@@ -162,7 +162,11 @@ class Ladder:
 
     def living(self) -> list[dict[str, Any]]:
         mounted = len({each["device"] for each in mounts.ceph_mounts()})
-        found = [{"id": each["id"], "instance": each["instance"]} for each in mounts.clients() if each["id"] in self.old]
+        found = [
+            {"id": each["id"], "instance": each["instance"]}
+            for each in mounts.clients(with_requests=False)
+            if each["id"] in self.old
+        ]
         return found if len(found) > mounted else []
 
     # Up
@@ -173,7 +177,7 @@ class Ladder:
 
     def up(self) -> None:
         self.step("look at the mount point", self.clear_way)
-        self.before = {each["id"] for each in mounts.clients()}
+        self.before = {each["id"] for each in mounts.clients(with_requests=False)}
         self.step(f"systemctl start {self.unit}", self.mount)
         self.step("verify the new mount", self.verify)
         services = self.stopped or self.idle()
@@ -231,7 +235,7 @@ class Ladder:
         found = [each for each in self.here() if each["type"] == "ceph"]
         if len(found) != 1 or len(self.here()) != 1:
             raise Stuck(f"{len(self.here())} mounts on {self.path} instead of one")
-        fresh = [each for each in mounts.clients() if each["id"] not in self.before]
+        fresh = [each for each in mounts.clients(with_requests=False) if each["id"] not in self.before]
         if not fresh:
             raise Stuck("there is no new client: it is the old mount again")
         answers = probes.results(probes.start(self.request, found[0]["id"]), time.monotonic() + PROBE_SECONDS)

@@ -66,5 +66,24 @@ class Child:
         return facts
 
 
+def bounded(work: Callable[[], Any], seconds: float) -> Any:
+    """What a function returns, from a child that may block in the kernel. TimeoutError when it does."""
+    child = Child(lambda say: say(outcome(work)))
+    if not child.wait(time.monotonic() + seconds) or not child.messages:
+        child.abandon()
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    answer = child.messages[-1]
+    if "error" in answer:
+        raise OSError(answer["error"])
+    return answer["value"]
+
+
+def outcome(work: Callable[[], Any]) -> dict[str, Any]:
+    try:
+        return {"value": work()}
+    except OSError as error:
+        return {"error": error.strerror or str(error)}
+
+
 def write(descriptor: int, message: Any) -> None:
     os.write(descriptor, json.dumps(message).encode() + b"\n")

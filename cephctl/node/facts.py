@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from typing import Any, Callable
 
 from cephctl.node import files, kernel_log, mounts, network, pins, probes, systemd
+from cephctl.node.children import bounded
+
+BOUND_SECONDS = 4.0
 
 
 def facts(request: dict[str, Any]) -> dict[str, Any]:
@@ -20,8 +24,8 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     top = top_mount(answer, path)
     asked = probes.start(request, top["id"]) if top and top["type"] == "ceph" and request["probe"] else {}
     read(answer, "host", host)
-    read(answer, "clients", mounts.clients)
-    read(answer, "network", lambda: network.reach(request["addresses"]))
+    read(answer, "clients", lambda: bounded(mounts.clients, BOUND_SECONDS))
+    read(answer, "network", lambda: network.reach(request["addresses"] or own_monitors(request["conf"])))
     read(answer, "kernel_log", kernel_log.kernel_log)
     read(answer, "unit", lambda: systemd.unit_facts(path))
     unit = answer["unit"] if "error" not in answer["unit"] else {}
@@ -31,7 +35,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     read(answer, "kernel_keys", mounts.kernel_keys)
     read(answer, "module", mounts.module)
     read(answer, "directory", lambda: directory(path, top))
-    read(answer, "pins", lambda: pins.pins() if request.get("pins") or zombies(answer) else [])
+    read(answer, "pins", lambda: bounded(pins.pins, BOUND_SECONDS) if request.get("pins") or zombies(answer) else [])
     if asked:
         answer["probes"] = hanging(answer, probes.results(asked, begun + request["probe"]))
     read(answer, "sleepers", pins.sleepers)
@@ -58,6 +62,12 @@ def top_mount(answer: dict[str, Any], path: str) -> dict[str, Any] | None:
     return found[-1] if found else None
 
 
+def own_monitors(conf: str) -> list[list[Any]]:
+    """The monitors that this node's ceph.conf names, for a time when the cluster cannot say."""
+    text = files.conf_facts(conf).get("mon_host") or ""
+    return [[host, int(port)] for host, port in re.findall(r"([\w.\-]+|(?<=\[)[0-9a-f:]+(?=\])):(\d{4,5})", text)]
+
+
 def zombies(answer: dict[str, Any]) -> bool:
     """More clients live than are mounted: somebody holds a mount that is no longer there."""
     if not isinstance(answer["clients"], list):
@@ -68,7 +78,10 @@ def zombies(answer: dict[str, Any]) -> bool:
 def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     """What the client still waits for, read again while a probe hangs: the same requests as before are not moving."""
     if any(each["status"] == "hung" for each in results.values()) and isinstance(answer["clients"], list):
-        later = {each["id"]: each["requests"] for each in mounts.clients()}
+        try:
+            later = {each["id"]: each["requests"] for each in bounded(mounts.clients, 1)}
+        except OSError:
+            later = {}
         for each in answer["clients"]:
             each["requests_later"] = later.get(each["id"])
     return results

@@ -56,18 +56,21 @@ def ceph_mounts() -> list[dict[str, Any]]:
     return [mount for mount in mounts() if mount["type"] in CEPH_TYPES]
 
 
-def clients() -> list[dict[str, Any]]:
-    """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and FileNotFoundError say why not."""
+def clients(with_requests: bool = True) -> list[dict[str, Any]]:
+    """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and FileNotFoundError say why not.
+
+    Reading the requests can block on a mutex of a client that hangs; all else never did.
+    """
     if not os.path.isdir("/sys/kernel/debug"):
         raise FileNotFoundError("debugfs is not there")
     if not os.listdir("/sys/kernel/debug"):
         raise FileNotFoundError("debugfs is not mounted on /sys/kernel/debug")
     if not os.path.isdir(DEBUGFS):
         return []
-    return [client(name) for name in sorted(os.listdir(DEBUGFS)) if ".client" in name]
+    return [client(name, with_requests) for name in sorted(os.listdir(DEBUGFS)) if ".client" in name]
 
 
-def client(name: str) -> dict[str, Any]:
+def client(name: str, with_requests: bool) -> dict[str, Any]:
     """One directory of debugfs. `instance` is ip:port/nonce, and None on kernels that do not tell it (before 5.11)."""
     fsid, _, number = name.rpartition(".client")
     status, sessions = lines_of(name, "status"), lines_of(name, "mds_sessions")
@@ -81,7 +84,7 @@ def client(name: str) -> dict[str, Any]:
         "blocklisted": "blocklisted: true" in status if status else None,
         "name": entity.group(1) if entity else None,
         "sessions": {int(m.group(1)): m.group(2) for m in map(re.compile(r"mds\.(\d+)\s+(\S+)").match, sessions) if m},
-        "requests": requests(name),
+        "requests": requests(name) if with_requests else {},
         "monc": lines_of(name, "monc"),
         "options": without_secret(" ".join(lines_of(name, "client_options"))),
     }

@@ -125,7 +125,7 @@ def connect(client: paramiko.SSHClient, settings: Settings, end: float) -> None:
             settings.host,
             settings.port,
             settings.user,
-            key_filename=list(settings.identities),
+            key_filename=list(settings.identities),  # type: ignore[arg-type]  # the stub knows one file only
             sock=proxied(settings) or tcp(settings, seconds),
             timeout=seconds,
             banner_timeout=seconds,

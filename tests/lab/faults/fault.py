@@ -16,6 +16,7 @@ from typing import Any
 from tests.command import PROGRAM
 from tests.lab import network, platform
 from tests.lab.conftest import Lab
+from tests.lab.machine import Machine
 from tests.lab.places import CONFIG, HERE, INSIDE, NODES
 from tests.lab.shell import LabError, wait_until
 
@@ -172,7 +173,7 @@ class Fault:
     releases: tuple[str, ...] = ("bookworm",)
 
 
-def set_clock(node: platform.Machine) -> None:
+def set_clock(node: Machine) -> None:
     node.ssh(f"sudo date -s @{time.time():.0f}", check=False)
 
 
