@@ -17,13 +17,17 @@ KEY_TYPES = {1: "aes", 2: "aes256k"}
 HEADER = struct.Struct("<HIIH")
 SERVICES = ("mon", "mgr", "osd", "mds")
 
-OPERATOR_CAPS: Mapping[str, str] = {
-    "mon": 'allow r, allow command "auth get" with entity=client.web, allow command "osd blocklist", allow service mds rw',
-    "mds": "allow *",
+MON_CAPS: Mapping[str, str] = {
+    "": "allow r",
+    "auth get": 'allow command "auth get" with entity=client.web',
+    "osd blocklist": 'allow command "osd blocklist"',
+    "mds fail": "allow service mds rw",
 }
-"""The least that all commands need: to read the web nodes' own entity (its caps, and the key that `node push` writes), and the
-two changes that an incident asks for (`mds fail` wants the whole service: naming the command is not enough, measured on 16.2). `mds 'allow *'` because the MDS gives its session list to nobody with less (16.2), and
-quotas need its `p` anyway."""
+"""What each command to the monitors needs; "" stands for all that only read. `mds fail` wants its whole service: naming the command
+is not enough (measured, 16.2)."""
+OPERATOR_CAPS: Mapping[str, str] = {"mon": ", ".join(MON_CAPS.values()), "mds": "allow *"}
+"""The least that all commands need. `mds 'allow *'` because the MDS gives its session list to nobody with less (16.2), and quotas need
+its `p` anyway."""
 
 
 class MalformedKey(ValueError):

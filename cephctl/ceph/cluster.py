@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.login import Login, caps_hint, create_hint, is_operators
 from cephctl.ceph.worker import Report, Waiting
-from cephctl.cephx import OPERATOR_CAPS
+from cephctl.cephx import MON_CAPS, OPERATOR_CAPS
 from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Cluster:
         entity = self.target.entity
         return Unreachable(
             f"the monitors refused {entity}: its key in {self._keyring} is not the cluster's, or the cluster does not know it, "
-            f"or it lacks mon '{OPERATOR_CAPS['mon']}'",
+            f"or it lacks mon '{MON_CAPS['']}'",
             f"{create_hint(entity)}\n{caps_hint(entity)}" if is_operators(entity) else create_hint(entity),
         )
 
@@ -134,7 +134,7 @@ class Cluster:
                 raise Unanswered(whom, f"answer '{prefix}'", self.target.seconds)
             case errno.EACCES | errno.EPERM:
                 service = "mds" if whom.startswith("mds.") else "mon"
-                raise denied(self.target.entity, f"run '{prefix}'", service)
+                raise denied(self.target.entity, f"run '{prefix}'", service, MON_CAPS.get(prefix, MON_CAPS[""]))
             case errno.ENOENT:
                 raise NotFound(f"{whom}: '{prefix}': {text or 'no such object'}")
             case errno.ESHUTDOWN:
@@ -144,9 +144,9 @@ class Cluster:
                 raise UnexpectedAnswer(f"{whom} answered '{prefix}' with {name}: {text}")
 
 
-def denied(entity: str, deed: str, service: str) -> Denied:
+def denied(entity: str, deed: str, service: str, mon_cap: str = MON_CAPS[""]) -> Denied:
     """The error for caps that do not suffice."""
-    needed = OPERATOR_CAPS[service]
+    needed = mon_cap if service == "mon" else OPERATOR_CAPS[service]
     return Denied(
         f"{entity} may not {deed}: it lacks {service} '{needed}'",
         caps_hint(entity),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -93,7 +93,7 @@ def show(app: App) -> Table:
 def check(app: App) -> Outcome:
     """Try what the configuration promises.
 
-    Files, login, caps, file system, tenants' root. Each problem is one finding with the next step; with an ERR among them, the exit status is 3.
+    Files, login, caps, file system, tenants' root, the web nodes' entity, and a login on every web node. Each problem is one finding with the next step; with an ERR among them, the exit status is 3.
     """
     found = tuple(problems(app))
     if not found:
@@ -102,11 +102,6 @@ def check(app: App) -> Outcome:
 
 
 def problems(app: App) -> Iterator[Finding]:
-    """Each thing that does not work. What cannot be tried because of another problem is left out."""
-    from cephctl.status.cluster import read_status
-    from cephctl.status.sessions import read_sessions
-    from cephctl.tenants.layout import list_tenants
-
     if not app.config.nodes:
         yield Finding(
             "CONFIG_NO_NODES",
@@ -114,11 +109,22 @@ def problems(app: App) -> Iterator[Finding]:
             "there are no web nodes in the inventory",
             ("add [nodes.NAME] with address and shard to cephctl.toml",),
         )
+    yield from cluster_problems(app)
+    yield from node_problems(app)
+
+
+def cluster_problems(app: App) -> Iterator[Finding]:
+    """Each thing that does not work. What cannot be tried because of another problem is left out."""
+    from cephctl.provision.files import read_credentials
+    from cephctl.status.cluster import read_status
+    from cephctl.status.sessions import read_sessions
+    from cephctl.tenants.layout import list_tenants
 
     trials: dict[str, Callable[[], Iterator[Any]]] = {
         "CONFIG_CLUSTER": lambda: app.ask(read_status),
         "CONFIG_MDS": lambda: app.ask(partial(read_sessions, app.config.nodes, ())),
         "CONFIG_TENANTS": lambda: app.ask_tenants(list_tenants),
+        "CONFIG_ENTITY": lambda: app.ask(partial(read_credentials, app.config["mount.entity"])),
     }
     for code, trial in trials.items():
         try:
@@ -128,3 +134,18 @@ def problems(app: App) -> Iterator[Finding]:
         except CephctlError as error:
             yield Finding(code, Severity.ERR, error.message, tuple((error.hint or "").splitlines()))
             return
+
+
+def node_problems(app: App) -> Iterator[Finding]:
+    """Web nodes that cannot be asked. Their mounts are the doctor's business."""
+    from cephctl.cli.doctor import nodes_facts
+    from cephctl.doctor.check import Depth
+    from cephctl.doctor.gather import site_of
+    from cephctl.doctor.verdict import judge, load_checks
+    from cephctl.doctor.view import View
+
+    nodes = nodes_facts(app, app.config.nodes)
+    checks = [check for check in load_checks().values() if check.depth is Depth.REACH]
+    for node in nodes:
+        for found in judge(View(node, {}, site_of(app.config)), checks):
+            yield replace(found.finding, severity=Severity.WARN, summary=f"{node.name}: {found.finding.summary}")

@@ -9,6 +9,8 @@ READS = (
     ("tenant", "quota", "get"),
     ("mds", "status"),
     ("mds", "sessions"),
+    ("node", "sessions"),
+    ("cluster", "blocklist", "list"),
     ("cluster", "status"),
 )
 CHANGES = (

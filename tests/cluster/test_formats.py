@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.cluster import commands
+from tests.cluster.conftest import Site
 from tests.command import Cephctl
 
 QUOTA = "name max_bytes max_files rbytes rentries percent effective_max_bytes effective_path"
@@ -16,6 +17,7 @@ CHANGE = (
     "name before_max_bytes after_max_bytes before_max_files after_max_files rbytes rentries percent "
     "effective_max_bytes effective_path changed"
 )
+SESSION = "mds id node entity address hostname client version root caps state requests uptime_seconds"
 FIELDS = {
     "tenant-list": "name rbytes uid gid mode",
     "tenant-show-acme": (
@@ -25,7 +27,9 @@ FIELDS = {
     "tenant-usage": "name rbytes rfiles rsubdirs max_bytes max_files percent rctime",
     "tenant-quota-get": QUOTA,
     "mds-status": "daemons findings",
-    "mds-sessions": "mds id node entity address hostname client version root caps state requests uptime_seconds",
+    "mds-sessions": SESSION,
+    "node-sessions": SESSION,
+    "cluster-blocklist-list": "address range node until",
     "cluster-status": (
         "fsid health monitors quorum mgr_available osds osds_up osds_in pgs pgs_active_clean total_bytes used_bytes pools "
         "file_systems findings"
@@ -36,7 +40,8 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("command", commands.ALL, ids=commands.name)
-def test_fields(cephctl: Cephctl, command: tuple[str, ...]) -> None:
+def test_fields(site: Site, cephctl: Cephctl, command: tuple[str, ...]) -> None:
+    site.cluster.ceph("osd", "blocklist", "add", "10.9.9.9:0/1")
     as_json = cephctl(*command, "--format", "json").json
     first = as_json[0] if isinstance(as_json, list) else as_json
     assert list(first) == FIELDS[commands.name(command)].split()
@@ -65,7 +70,8 @@ def test_nested_fields(cephctl: Cephctl) -> None:
         "available_bytes",
     ]
     assert list(cluster["file_systems"][0]) == ["name", "metadata_pool", "data_pools", "ranks", "active", "standbys"]
-    assert list(cluster["findings"][0]) == ["code", "severity", "summary", "detail"]
+    evidence = ["node_says", "cluster_says", "remedy", "remedy_host"]
+    assert list(cluster["findings"][0]) == ["code", "severity", "summary", "detail", *evidence]
 
 
 @pytest.mark.parametrize("command", commands.READS, ids=commands.name)

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "cephctl"
 ALLOWED = {
     "model": set(),
     "node": set(),
-    "access": {"model"},
-    "logic": {"model", "access"},
+    "access": {"model", "node"},
+    "logic": {"model", "access", "node"},
     "render": {"model"},
     "cli": {"model", "access", "logic", "render"},
 }
