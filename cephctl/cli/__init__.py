@@ -19,8 +19,8 @@ from cephctl.model import Outcome
 NOUNS = {
     "tenant": "Tenants: list them, their usage, their quotas.",
     "node": "Web nodes: diagnose and remount their CephFS.",
-    "mds": "Metadata servers: status and client sessions.",
-    "cluster": "The Ceph cluster: status.",
+    "mds": "Metadata servers: status, client sessions, eviction, failover.",
+    "cluster": "The Ceph cluster: status, blocklist.",
     "config": "cephctl's own configuration.",
     "completion": "Shell completion for bash, zsh and fish.",
 }
@@ -28,6 +28,8 @@ EPILOG = """\b
 Examples:
   cephctl tenant quota set acme 10G        limit a tenant to 10 GiB
   cephctl tenant usage --over 90           who is nearly full
+  cephctl node doctor                      why a web node's mount does not work, and what helps
+  cephctl node remount web-1-node-1        a new mount, verified, and all that stands on it
   cephctl mds status                       ranks, standbys, what is wrong
   cephctl cluster status -f json | jq .health
 
@@ -79,7 +81,7 @@ def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> cl
 @click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:
-    """Operate CephFS for web hosting: tenants' quotas and usage, MDS and cluster status.
+    """Operate CephFS for web hosting: tenants' quotas and usage, web nodes' mounts, MDS and cluster status.
 
     It talks to Ceph directly, never waits longer than --timeout for an answer, and shows no key.
     """

@@ -1,0 +1,107 @@
+"""The doctor's checks, offline: every fault as it was recorded on the lab is judged again."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from cephctl.doctor.gather import load
+from cephctl.doctor.verdict import Examination, examine, load_checks
+from cephctl.model import Severity
+from tests.command import PROJECT, Cephctl
+from tests.lab.faults.fault import NODE, Fault, names
+
+RECORDINGS = PROJECT / "tests/facts"
+HEALTHY = RECORDINGS / "healthy.json"
+cephctl = Cephctl()
+
+
+def judged(file: Path) -> Examination:
+    facts = load(str(file))
+    return examine(facts.nodes, facts.cluster, facts.site)
+
+
+def test_every_fault_is_recorded() -> None:
+    recorded = {file.stem for file in RECORDINGS.glob("*.json")}
+    assert recorded == {*names(), "healthy"}, "run 'make record'"
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recorded_fault_is_named(name: str) -> None:
+    fault: Fault = importlib.import_module(f"tests.lab.faults.{name}").FAULT
+    found = judged(RECORDINGS / f"{name}.json")
+    if fault.cluster:
+        assert fault.code in {each.code for each in found.cluster}
+        return
+    verdicts = {each.node: each for each in found.nodes}
+    mine = verdicts.pop(NODE)
+    assert mine.code == fault.code
+    assert f"HEALTH_{mine.severity.name}" == fault.severity
+    assert {each.code for each in verdicts.values()} == {fault.code if fault.wide else None}
+
+
+def test_a_recorded_healthy_lab_has_nothing_to_complain_of() -> None:
+    found = judged(HEALTHY)
+    assert [each.code for each in found.nodes] == [None, None, None]
+    assert {each.severity for each in found.cluster} <= {Severity.WARN}
+    assert [(each.nodes, each.healthy) for each in found.shards] == [(3, 3)]
+
+
+@pytest.mark.parametrize("code", load_checks())
+def test_every_check_explains_itself(code: str) -> None:
+    shown = cephctl("node", "doctor", "--explain", code.lower())
+    assert shown.status == 0
+    assert shown.stdout.startswith(f"{code}: ")
+    assert len(load_checks()[code].explanation) > 60
+
+
+def test_the_facts_hold_no_key() -> None:
+    for file in RECORDINGS.glob("*.json"):
+        assert "AQ" not in "".join(text for text in texts(json.loads(file.read_text())) if text.startswith("AQ")), file
+
+
+def texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_only_and_skip_choose_checks() -> None:
+    evicted = str(RECORDINGS / "evicted.json")
+    only = cephctl("node", "doctor", "--from", evicted, "--only", "probe_fails", "-f", "json")
+    assert {node["code"] for node in only.json["nodes"]} == {"PROBE_FAILS", None}
+    skipped = cephctl("node", "doctor", "--from", evicted, "--skip", "CLIENT_BLOCKLISTED", "-f", "json")
+    assert next(node for node in skipped.json["nodes"] if node["node"] == NODE)["code"] != "CLIENT_BLOCKLISTED"
+    wrong = cephctl("node", "doctor", "--from", evicted, "--only", "CLIENT_BLACKLISTED")
+    assert wrong.status == 2
+    assert "did you mean CLIENT_BLOCKLISTED" in wrong.stderr
+
+
+def test_one_node_of_a_file() -> None:
+    evicted = str(RECORDINGS / "evicted.json")
+    assert cephctl("node", "doctor", "--from", evicted, "web-1-node-0").status == 0
+    assert cephctl("node", "doctor", "--from", evicted, NODE).status == 3
+    assert cephctl("node", "doctor", "--from", evicted, NODE, "--fail-on", "never").status == 0
+    unknown = cephctl("node", "doctor", "--from", evicted, "web-9")
+    assert (unknown.status, "no node web-9" in unknown.stderr) == (2, True)
+
+
+def test_monitoring_gets_one_line_and_its_own_exit_statuses() -> None:
+    for name, status, word in (("healthy", 1, "WARNING"), ("evicted", 2, "CRITICAL")):
+        shown = cephctl("node", "doctor", "--from", str(RECORDINGS / f"{name}.json"), "--nagios")
+        assert (shown.status, shown.stdout.count("\n")) == (status, 1)
+        assert shown.stdout.startswith(f"CEPHFS {word}")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"format": 99}', "not json"])
+def test_a_file_without_facts_is_one_clear_line(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "facts.json"
+    file.write_text(content)
+    shown = cephctl("node", "doctor", "--from", str(file))
+    assert shown.status == 2
+    assert str(file) in shown.stderr
