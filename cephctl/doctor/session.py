@@ -31,6 +31,38 @@ def why(view: View) -> tuple[str, ...]:
     return tuple(f"kernel log: {view.events[name].text}" for name in names if name in view.events)
 
 
+@check("NODE_BLOCKLISTED", "The node's whole address is blocklisted", Depth.BLOCKLIST, needs=("cluster.osdmap",))
+def node_blocklisted(view: View) -> Iterator[Trouble]:
+    """An entry without a nonce, or a range (a network fence), covers the node's address: new mounts are refused too. Remove it if
+    nobody meant it, then remount.
+    """
+    for entry in covering(view, view.node.address):
+        kind, place = entry
+        remove = f"ceph osd blocklist {'range ' if kind == 'range' else ''}rm {place}"
+        yield Trouble(
+            f"{place} is blocklisted, which is this node",
+            node=(f"address {view.node.address}",),
+            cluster=(f"{'range_' if kind == 'range' else ''}blocklist has {place}",),
+            remedy=f"{remove} && {REMOUNT}",
+        )
+
+
+def covering(view: View, address: str) -> Iterator[tuple[str, str]]:
+    """Blocklist entries of a whole address: pairs of kind and the entry as the command that removes it wants it."""
+    osdmap = view.known("osdmap")
+    for entry in osdmap.get("blocklist", {}):
+        if entry in (f"{address}:0/0", f"[{address}]:0/0"):
+            yield "address", entry
+    for entry in osdmap.get("range_blocklist", {}):
+        host, _, bits = entry.rpartition("/")
+        network = f"{host.rpartition(':')[0] or host}/{bits}"
+        try:
+            if ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False):
+                yield "range", network
+        except ValueError:
+            continue
+
+
 @check(
     "CLIENT_BLOCKLISTED",
     "The kernel client was evicted and is blocklisted",
@@ -67,38 +99,6 @@ def client_rejected(view: View) -> Iterator[Trouble]:
             node=(*node, *why(view)),
             cluster=cluster,
         )
-
-
-@check("NODE_BLOCKLISTED", "The node's whole address is blocklisted", Depth.BLOCKLIST, needs=("cluster.osdmap",))
-def node_blocklisted(view: View) -> Iterator[Trouble]:
-    """An entry without a nonce, or a range (a network fence), covers the node's address: new mounts are refused too. Remove it if
-    nobody meant it, then remount.
-    """
-    for entry in covering(view, view.node.address):
-        kind, place = entry
-        remove = f"ceph osd blocklist {'range ' if kind == 'range' else ''}rm {place}"
-        yield Trouble(
-            f"{place} is blocklisted, which is this node",
-            node=(f"address {view.node.address}",),
-            cluster=(f"{'range_' if kind == 'range' else ''}blocklist has {place}",),
-            remedy=f"{remove} && {REMOUNT}",
-        )
-
-
-def covering(view: View, address: str) -> Iterator[tuple[str, str]]:
-    """Blocklist entries of a whole address: pairs of kind and the entry as the command that removes it wants it."""
-    osdmap = view.known("osdmap")
-    for entry in osdmap.get("blocklist", {}):
-        if entry in (f"{address}:0/0", f"[{address}]:0/0"):
-            yield "address", entry
-    for entry in osdmap.get("range_blocklist", {}):
-        host, _, bits = entry.rpartition("/")
-        network = f"{host.rpartition(':')[0] or host}/{bits}"
-        try:
-            if ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False):
-                yield "range", network
-        except ValueError:
-            continue
 
 
 @check("SESSIONS_REFUSED", "The file system refuses new sessions", Depth.MDS, needs=("cluster.file_systems",), wide=True)
