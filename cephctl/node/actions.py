@@ -292,11 +292,19 @@ def umount2(path: str, flags: int) -> str:
 
 def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while not happened():
+    while not tried(happened):
         if time.monotonic() > end:
             return False
         time.sleep(0.1)
     return True
+
+
+def tried(happened: Callable[[], bool]) -> bool:
+    """On a machine that gasps for breath systemctl itself can be late: then it has not happened yet."""
+    try:
+        return happened()
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def climb(request: dict[str, Any], *parts: Callable[[Ladder], None]) -> dict[str, Any]:
