@@ -13,7 +13,8 @@ from cephctl.config import Node
 from cephctl.doctor.gather import request, site_of
 from cephctl.errors import ExitStatus
 from cephctl.model import Column, Kind, Outcome, Record, Table
-from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
+from cephctl.ssh.connection import NodeFailed
+from cephctl.ssh.hosts import Answer, Question, ask_all
 
 HEALTH_SECONDS = 3.0
 PROBES = ("mon", "mds", "osd")

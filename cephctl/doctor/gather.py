@@ -13,7 +13,8 @@ from cephctl.config import Config, Node
 from cephctl.doctor.cluster_facts import addresses
 from cephctl.doctor.view import NodeFacts, Site
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
-from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
+from cephctl.ssh.connection import NodeFailed
+from cephctl.ssh.hosts import Answer, Question, ask_all
 
 FORMAT = 1
 ADDRESS_SECONDS = 2.0

@@ -105,15 +105,15 @@ def host() -> dict[str, Any]:
 def package_version(name: str) -> str | None:
     """The version of a Debian or RPM package, read from files where that is possible."""
     try:
-        with open("/var/lib/dpkg/status", errors="replace") as file:
+        with open("/var/lib/dpkg/status", "rb") as file:
             text = file.read()
     except OSError:
         return systemd.run("rpm", "-q", "--qf", "%{VERSION}", name) or None
-    start = text.find(f"Package: {name}\n")
+    start = text.find(f"Package: {name}\n".encode())
     if start < 0:
         return None
-    end = text.find("\n\n", start)
-    return next((line.partition(": ")[2] for line in text[start:end].splitlines() if line.startswith("Version: ")), None)
+    lines = text[start : text.find(b"\n\n", start)].decode(errors="replace").splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("Version: ")), None)
 
 
 def addresses() -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 import re
 import stat
@@ -70,6 +69,8 @@ def key_facts(text: str) -> dict[str, Any]:
         number, seconds, _, length = HEADER.unpack_from(raw)
     except (binascii.Error, ValueError, struct.error):
         return {"class": "garbled"}
+    import hashlib  # OpenSSL is slow to load, and a node without a key does not need it
+
     secret = raw[HEADER.size :]
     if number not in (1, 2) or len(secret) != length or not secret:
         return {"class": "garbled"}

@@ -14,7 +14,8 @@ from cephctl.doctor.view import Site
 from cephctl.errors import CephctlError
 from cephctl.model import Column, Record
 from cephctl.node.systemd import unit_name
-from cephctl.ssh.hosts import NodeFailed, Question, ask_all
+from cephctl.ssh.connection import NodeFailed
+from cephctl.ssh.hosts import Question, ask_all
 
 PUSH_SECONDS = 60
 UNIT = """\

@@ -12,7 +12,8 @@ from cephctl.doctor.verdict import Examination, NodeVerdict
 from cephctl.doctor.view import NodeFacts, Site, View
 from cephctl.errors import CephctlError, Refused
 from cephctl.model import Column, Finding, Kind, Record
-from cephctl.ssh.hosts import Answer, NodeFailed, Question, ask_all
+from cephctl.ssh.connection import NodeFailed
+from cephctl.ssh.hosts import Answer, Question, ask_all
 
 # What would keep the next mount from coming up: with one of these a mount is not taken away.
 BLOCKING = frozenset(

@@ -28,7 +28,7 @@ MARK = "cephctl-answer:"
 LOADER = """\
 import sys
 if sys.version_info < {oldest}:
-    print({mark!r} + '{{"too_old": "%d.%d"}}' % sys.version_info[:2])
+    print("\\n" + {mark!r} + '{{"too_old": "%d.%d"}}' % sys.version_info[:2])
     sys.exit(0)
 import json, types
 for name, source in {modules}:
@@ -50,7 +50,7 @@ except Exception as error:
         at = "%s:%d" % (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
         trace = trace.tb_next
     answer = {{"bug": "%s at %s: %s" % (type(error).__name__, at, error)}}
-print({mark!r} + json.dumps(answer))
+print("\\n" + {mark!r} + json.dumps(answer))
 """
 
 

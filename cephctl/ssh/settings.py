@@ -24,8 +24,13 @@ class Settings:
     identities: tuple[str, ...]
     known_hosts: tuple[str, ...]
     key_alias: str | None
+    known_hosts_file: str
     proxy: str | None
-    use_agent: bool
+    config: str | None
+
+    def command(self) -> str:
+        """The ssh command that reaches the node as cephctl does."""
+        return shlex.join(["ssh", *(["-F", self.config] if self.config else []), self.node])
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -36,7 +41,7 @@ class Settings:
 
 def settings_of(node: Node, config: str | None) -> Settings:
     """Ask `ssh -G`. A node that the configuration gives no HostName is reached at its address in the inventory."""
-    command = ["ssh", *(["-F", config] if config else []), "-G", node.name]
+    command = ["ssh", *(["-F", config] if config else []), "-G", "--", node.name]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
     except FileNotFoundError:
@@ -72,9 +77,10 @@ def parse(node: Node, text: str, config: str | None) -> Settings:
         user=user,
         identities=tuple(path for each in values.get("identityfile", ()) if os.path.isfile(path := os.path.expanduser(each))),
         known_hosts=tuple(path for each in files if os.path.isfile(path := os.path.expanduser(each))),
+        known_hosts_file=os.path.expanduser(files[0]) if files else os.path.expanduser("~/.ssh/known_hosts"),
         key_alias=None if alias == "none" else alias,
         proxy=proxy_command(one("proxyjump", "none"), one("proxycommand", "none"), host, port, user, config),
-        use_agent=one("identitiesonly") != "yes",
+        config=config,
     )
 
 
@@ -83,7 +89,7 @@ def proxy_command(jump: str, command: str, host: str, port: int, user: str, conf
     if jump != "none":
         first, _, last = jump.rpartition(",")
         words = ["ssh", *(["-F", config] if config else []), "-o", "BatchMode=yes", *(["-J", first] if first else [])]
-        return shlex.join([*words, "-W", f"[{host}]:{port}", last])
+        return shlex.join([*words, "-W", f"[{host}]:{port}", last if "://" in last else f"ssh://{last}"])
     if command != "none":
         return command.replace("%h", host).replace("%p", str(port)).replace("%r", user).replace("%%", "%")
     return None

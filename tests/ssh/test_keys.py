@@ -34,7 +34,7 @@ def probe(fleet: Fleet, **environment: str) -> Result:
 
 def run_printed(result: Result) -> None:
     """Run the command that a hint ends with, as it is printed."""
-    [command] = re.findall(r": (ssh\S* .*)$", result.stderr, re.MULTILINE)
+    [command] = re.findall(r": ((?:ssh|echo)\S* .*)$", result.stderr, re.MULTILINE)
     subprocess.run(command, shell=True, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
 
 
@@ -188,7 +188,7 @@ def agent(fleet: Fleet, key: Path) -> Iterator[str]:
     try:
         variables = {"SSH_AUTH_SOCK": str(socket), "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
         subprocess.run(
-            ["sh", "-c", f"until test -S {socket}; do sleep 0.02; done; exec ssh-add {key}"],
+            ["sh", "-c", f"until ssh-add {key}; do sleep 0.05; done"],
             env=os.environ | variables,
             check=True,
             capture_output=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cephctl.cli.doctor import explanation
 from cephctl.doctor.gather import load
 from cephctl.doctor.verdict import Examination, examine, load_checks
 from cephctl.model import Severity
@@ -52,10 +53,16 @@ def test_a_recorded_healthy_lab_has_nothing_to_complain_of() -> None:
 
 @pytest.mark.parametrize("code", load_checks())
 def test_every_check_explains_itself(code: str) -> None:
-    shown = cephctl("node", "doctor", "--explain", code.lower())
-    assert shown.status == 0
-    assert shown.stdout.startswith(f"{code}: ")
+    assert explanation(code.lower()).startswith(f"{code}: ")
     assert len(load_checks()[code].explanation) > 60
+
+
+def test_list_and_explain() -> None:
+    listed = cephctl("node", "doctor", "--list", "-f", "json").json
+    assert [each["code"] for each in listed] == list(load_checks())
+    shown = cephctl("node", "doctor", "--explain", "client_blocklisted")
+    assert shown.status == 0
+    assert "cephctl node remount" in shown.stdout
 
 
 def test_the_facts_hold_no_key() -> None:
