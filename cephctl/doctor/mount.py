@@ -293,7 +293,9 @@ def processes_hung(view: View) -> Iterator[Trouble]:
     or die. Never restart php-fpm in a loop meanwhile.
     """
     found = [each for each in view.section("sleepers") or [] if not each["command"].startswith("python3")]
-    if found:
+    # One look at a busy process says nothing: only where a probe hangs too, or the kernel has seen it for two minutes.
+    stuck = any(view.probe_hangs(name) for name in ("mon", "mds", "osd")) or "hung_task" in view.events
+    if found and stuck:
         yield Trouble(
             f"{len(found)} process{'es' if len(found) > 1 else ''} in an uninterruptible sleep inside the Ceph client",
             node=tuple(

@@ -143,6 +143,8 @@ def conf_stale(view: View) -> Iterator[Trouble]:
     """Fsid or mon host in the node's ceph.conf is not the cluster's. The kernel client takes neither when the unit names the
     monitors; mount.ceph does when it does not, and so do all other tools.
     """
+    if event := view.events.get("bad_fsid"):
+        yield Trouble("the monitors belong to another cluster than this client knew", node=(f"kernel log: {event.text}",))
     conf, fsid = view.files.get("conf", {}), view.known("monmap").get("fsid")
     hosts = {host for _, host, _ in view.monitors}
     if conf.get("fsid") and conf["fsid"] != fsid:

@@ -22,7 +22,16 @@ def both_sides(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
     cluster.append(
         f"MDS session {view.session['id']} is {view.session['state']}" if view.session else "no MDS session of that client"
     )
+    if former := evicted_before(view):
+        cluster.append(f"evicted before, within the last hour: {', '.join(former)}")
     return (f"client {view.instance}, blocklisted: {str(bool(client['blocklisted'])).lower()}, {states}",), tuple(cluster)
+
+
+def evicted_before(view: View) -> list[str]:
+    """Former clients of this host on the blocklist."""
+    host = (view.instance or "").rpartition(":")[0]
+    entries = view.known("osdmap").get("blocklist", {})
+    return [each for each in entries if each.rpartition(":")[0] == host and each != view.instance and not each.endswith("/0")]
 
 
 def why(view: View) -> tuple[str, ...]:
@@ -74,7 +83,9 @@ def client_blocklisted(view: View) -> Iterator[Trouble]:
     """The MDS ended this client's session and the monitors put its instance on the blocklist for an hour: somebody evicted it, it
     was silent for 300 s (session_autoclose), it did not come back within 45 s of an MDS failover, or it did not give back caps.
     Everything on the mount says Permission denied while df and ceph -s look well. Taking it off the blocklist does not help, the
-    client stays rejected for good: remount. Find out why it was evicted, or it will be again.
+    client stays rejected for good: remount. Find out why it was evicted, or it will be again: one that was
+    evicted several times within the hour (it is shown) has a flapping link, does not give back caps
+    (mds_cap_revoke_eviction_timeout), or lets its session's metadata grow (mds_session_metadata_threshold).
     """
     if view.client and view.instance in view.known("osdmap").get("blocklist", {}):
         node, cluster = both_sides(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ ELSEWHERE = (
     "DAEMON_OLD",
 )
 # Judged by checks of our own, with the evidence of both sides.
-OURS = ("MDS_ALL_DOWN", "MON_CLOCK_SKEW")
+OURS = ("MDS_ALL_DOWN",)
 
 
 def daemons(view: View) -> list[Any]:
@@ -197,6 +198,21 @@ def data_pool_full(view: View) -> Iterator[Trouble]:
             )
 
 
+@check(
+    "POOL_MISSING",
+    "The client writes to a pool that is gone",
+    Depth.OSD,
+    needs=("kernel_log", "cluster.osdmap"),
+    remedy="ceph osd pool ls detail",
+)
+def pool_missing(view: View) -> Iterator[Trouble]:
+    """A pool was removed while a directory's layout still names it: only what lies there hangs or fails. Find the directory
+    (getfattr -n ceph.dir.layout) and give it another pool.
+    """
+    if event := view.events.get("pool_missing"):
+        yield Trouble("the kernel client asks for a pool that does not exist", node=(f"kernel log: {event.text}",))
+
+
 @check("CEPH_HEALTH", "Ceph itself warns", Depth.MDS, severity=Severity.WARN, needs=("cluster.health",), wide=True)
 def ceph_health(view: View) -> Iterator[Trouble]:
     """What `ceph health detail` says that concerns a mount: MDS_*, FS_*, OSD_*, PG_*, POOL_*, MON_*, AUTH_*, SLOW_OPS. The summary
@@ -206,7 +222,7 @@ def ceph_health(view: View) -> Iterator[Trouble]:
     for code, found in sorted(view.known("health").get("checks", {}).items()):
         if found.get("muted") or code.startswith(ELSEWHERE) or code in OURS:
             continue
-        detail = tuple(line["message"] for line in found.get("detail", ()))
+        detail = tuple(with_node(view, line["message"]) for line in found.get("detail", ()))
         depth = (
             Depth.OSD
             if code.startswith(("OSD_", "PG_", "POOL_", "SLOW_", "BLUESTORE", "OBJECT_", "LARGE_"))
@@ -221,3 +237,11 @@ def ceph_health(view: View) -> Iterator[Trouble]:
             depth=depth,
             remedy="ceph health detail",
         )
+
+
+def with_node(view: View, message: str) -> str:
+    """A line of Ceph's about a client, with the host that the client is."""
+    match = re.search(r"client_id: (\d+)", message)
+    hosts = {str(each["id"]): each["hostname"] for each in view.known("sessions") or []}
+    host = hosts.get(match[1]) if match else None
+    return f"{message} (host {host})" if host and host not in message else message
