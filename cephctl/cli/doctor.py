@@ -139,5 +139,6 @@ def for_nagios(found: Examination) -> Outcome:
     worst = max((each.severity for each in found.findings), default=Severity.OK)
     number, word = NAGIOS[worst]
     bad = [f"{node.node} {node.code}" for node in found.nodes if node.code]
+    bad += [f"cluster {finding.code}" for finding in found.cluster if finding.code not in {node.code for node in found.nodes}]
     text = "; ".join(bad) or f"{len(found.nodes)} nodes healthy"
     return Outcome(f"CEPHFS {word}: {text}\n", ExitStatus(number))
