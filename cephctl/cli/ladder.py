@@ -12,7 +12,7 @@ from cephctl.config import Node
 from cephctl.doctor.cluster_facts import read_facts
 from cephctl.doctor.gather import site_of
 from cephctl.doctor.verdict import examine
-from cephctl.errors import CephctlError, ExitStatus
+from cephctl.errors import CephctlError, ExitStatus, Interrupted
 from cephctl.model import Outcome, Table
 from cephctl.rolling.ladder import NodeChange, Order, PlannedStep, carry_out, plan, refusals
 
@@ -30,8 +30,21 @@ def run(app: App, nodes: Sequence[Node], verb: str, **options: bool) -> Outcome:
         return Outcome(steps if not refused else None, ExitStatus.REFUSED if refused else ExitStatus.OK, refused)
     if not app.yes:
         app.confirm(steps, QUESTIONS[verb].format(", ".join(node.name for node in nodes)))
-    changes = tuple(carry_out(order, nodes, facts, partial(sessions, app)))
-    return outcome(app, order, nodes, changes)
+    changes: list[NodeChange] = []
+    try:
+        for change in carry_out(order, nodes, facts, partial(sessions, app)):
+            changes.append(change)  # noqa: PERF402 - what was done counts when the rest is interrupted
+    except KeyboardInterrupt:
+        return interrupted(order, nodes, changes)
+    return outcome(app, order, nodes, tuple(changes))
+
+
+def interrupted(order: Order, nodes: Sequence[Node], changes: list[NodeChange]) -> Outcome:
+    """The node at work goes on to the end of its ladder by itself; the rest is not begun."""
+    node = nodes[min(len(changes), len(nodes) - 1)].name
+    hint = f"{node} goes on by itself to the end; look with: cephctl node doctor {node}"
+    error = Interrupted(f"interrupted during the {order.verb} of {node}", hint)
+    return Outcome(Table(NodeChange, tuple(changes)) if changes else None, error.status, (error,))
 
 
 def sessions(app: App) -> list[Any]:

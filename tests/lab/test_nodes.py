@@ -164,6 +164,16 @@ def test_the_ladder_is_climbed_to_its_end_though_cephctl_dies(scene: Scene) -> N
     assert instance(scene) != before
 
 
+def test_ctrl_c_says_that_the_node_goes_on(scene: Scene) -> None:
+    program = scene.lab.cephctl.start("node", "remount", NODE, CONFIRMED)
+    wait_until("the stop of nginx", lambda: scene.on("systemctl is-active nginx", check=False) != 0, 60, every=0.1)
+    program.send_signal(signal.SIGINT)
+    _, stderr = program.communicate(timeout=30)
+    assert program.returncode == 130
+    assert f"{NODE} goes on by itself" in stderr
+    wait_until("the end", lambda: scene.is_healthy(NODE), 90, every=1)
+
+
 def test_push_writes_only_what_differs_and_shows_no_key(scene: Scene) -> None:
     assert node(scene, "push", "--all", CONFIRMED, "-f", "json").json == []
     key = scene.ceph("auth", "get-key", "client.web").strip()
