@@ -125,6 +125,24 @@ def sessions_refused(view: View) -> Iterator[Trouble]:
 
 
 @check(
+    "FORCED_UMOUNT",
+    "A forced umount left the mount behind, or the client shut itself down",
+    Depth.BLOCKLIST,
+    needs=(*CLIENT, "kernel_log"),
+    remedy=REMOUNT,
+)
+def forced_umount(view: View) -> Iterator[Trouble]:
+    """Everything says Input/output error: umount -f ended all requests, but something held the mount; or the client met a map it
+    could not decode and fenced itself. It never recovers: remount.
+    """
+    event = view.events.get("fenced_itself")
+    broken = [name for name in ("mds", "osd") if view.probe(name).get("error") == "EIO"]
+    if view.client and not view.is_rejected and (event or broken):
+        lines = [f"kernel log: {event.text}"] if event else []
+        yield Trouble("the client is shut down; everything says EIO", node=(*lines, *(f"probe {name}: EIO" for name in broken)))
+
+
+@check(
     "SESSION_MISSING", "No MDS knows this mount's client", Depth.BLOCKLIST, needs=(*CLIENT, "cluster.sessions"), remedy=REMOUNT
 )
 def session_missing(view: View) -> Iterator[Trouble]:
@@ -169,24 +187,6 @@ def data_dropped(view: View) -> Iterator[Trouble]:
     for name, what in (("data_dropped", "unwritten data"), ("locks_dropped", "file locks")):
         if event := view.events.get(name):
             yield Trouble(f"the kernel dropped {what}, {event.count} times", node=(f"{event.age:.0f} s before: {event.text}",))
-
-
-@check(
-    "FORCED_UMOUNT",
-    "A forced umount left the mount behind, or the client shut itself down",
-    Depth.BLOCKLIST,
-    needs=(*CLIENT, "kernel_log"),
-    remedy=REMOUNT,
-)
-def forced_umount(view: View) -> Iterator[Trouble]:
-    """Everything says Input/output error: umount -f ended all requests, but something held the mount; or the client met a map it
-    could not decode and fenced itself. It never recovers: remount.
-    """
-    event = view.events.get("fenced_itself")
-    broken = [name for name in ("mds", "osd") if view.probe(name).get("error") == "EIO"]
-    if view.client and not view.is_rejected and (event or broken):
-        lines = [f"kernel log: {event.text}"] if event else []
-        yield Trouble("the client is shut down; everything says EIO", node=(*lines, *(f"probe {name}: EIO" for name in broken)))
 
 
 @check("ZOMBIE_CLIENT", "A client lives on without a mount", Depth.SYMPTOM, severity=Severity.WARN, needs=(*CLIENT, "pins"))
