@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from typing import Any, Dict, Optional
 
 from cephctl.node import files, systemd
 from cephctl.node.mounts import without_secret
 
+RELOAD_SECONDS = 30
 Change = Dict[str, Optional[str]]
 
 
@@ -24,14 +26,21 @@ def push(request: dict[str, Any]) -> dict[str, Any]:
         changes += [dict(change, path=wanted["path"]) for change in told]
         if told and request["write"]:
             write(wanted["path"], after, wanted["mode"])
-    if changes and request["write"]:
-        systemd.run("systemctl", "daemon-reload")
-    unit = request.get("enable")
-    if unit and systemd.run("systemctl", "is-enabled", unit).strip() != "enabled":
-        changes.append({"path": unit, "what": "enabled", "before": "no", "after": "yes"})
-        if request["write"]:
-            systemd.run("systemctl", "enable", unit)
-    return {"changes": changes}
+    return {"changes": changes, "problem": told_systemd(request, changes)}
+
+
+def told_systemd(request: dict[str, Any], changes: list[Change]) -> str | None:
+    """Have systemd read a unit that was changed, and enable it; or what kept it from that."""
+    unit = request["enable"]
+    try:
+        if systemd.run("systemctl", "is-enabled", unit).strip() != "enabled":
+            changes.append({"path": unit, "what": "enabled", "before": "no", "after": "yes"})
+        if request["write"] and any(str(change["path"]).endswith(unit) for change in changes):
+            systemd.run("systemctl", "daemon-reload", seconds=RELOAD_SECONDS)
+            systemd.run("systemctl", "enable", unit, seconds=RELOAD_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        return "the files are written, but '{}' did not end within {:.0f} s".format(" ".join(error.cmd), error.timeout)
+    return None
 
 
 def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:

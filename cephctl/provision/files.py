@@ -141,6 +141,8 @@ def push(nodes: Sequence[Node], site: Site, credentials: Credentials, write: boo
         if isinstance(answer, NodeFailed):
             yield answer
         else:
+            if problem := answer.value["problem"]:
+                yield CephctlError(f"{node.name}: {problem}", "run 'systemctl daemon-reload' there when it answers again")
             yield from (
                 FileChange(node.name, each["path"], each["what"], each["before"], each["after"])
                 for each in answer.value["changes"]
