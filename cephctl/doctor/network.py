@@ -88,7 +88,7 @@ def mds_unreachable(view: View) -> Iterator[Trouble]:
     for daemon in view.known("daemons"):
         if daemon["state"] == "up:active" and not daemon["laggy"] and daemon["address"]:
             host, port = daemon["address"]
-            if view.reach(host, port) not in ("ok", "silent", "not tried"):
+            if not view.is_refused_everywhere(host, port) and view.reach(host, port) not in ("ok", "silent", "not tried"):
                 yield Trouble(
                     f"mds.{daemon['name']} is active and cannot be reached from here",
                     node=answers(view, [(host, port)]),
@@ -110,6 +110,7 @@ def osd_unreachable(view: View) -> Iterator[Trouble]:
     if any(node_cut_off(view)):
         return
     lost = [osd for osd in view.known("osdmap").get("osds", ()) if osd["address"]]
+    lost = [osd for osd in lost if not view.is_refused_everywhere(*osd["address"])]
     lost = [osd for osd in lost if view.reach(*osd["address"]) not in ("ok", "silent", "not tried")]
     if lost:
         names = ", ".join(f"osd.{osd['id']}" for osd in lost[:5])

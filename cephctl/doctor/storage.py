@@ -85,16 +85,45 @@ def osd_silent(view: View) -> Iterator[Trouble]:
     yield from silent_daemons(view, "osd")
 
 
+@check("MDS_DEAD", "An MDS has died, and the monitors do not know yet", Depth.MDS, needs=("cluster.daemons",), wide=True)
+def mds_dead(view: View) -> Iterator[Trouble]:
+    """Its port refuses connections from every node. For 15 s (mds_beacon_grace) the monitors still call it active; then a standby takes
+    over, or it is called laggy.
+    """
+    yield from dead_daemons(view, "mds")
+
+
+@check("OSD_DEAD", "An OSD has died, and the monitors do not know yet", Depth.OSD, needs=("cluster.osdmap",), wide=True)
+def osd_dead(view: View) -> Iterator[Trouble]:
+    """Its port refuses connections from every node, and the OSD map calls it up: other OSDs report it within seconds, but where it is the
+    only one nobody does for 15 min (mon_osd_report_timeout).
+    """
+    yield from dead_daemons(view, "osd")
+
+
 def silent_daemons(view: View, kind: str) -> Iterator[Trouble]:
     """Daemons that cephctl itself found silent, or every node that asked them."""
     found: dict[str, tuple[str, ...]] = {line.split()[0]: (line,) for line in view.cluster.get("silent") or ()}
     for name, (host, port) in places(view, kind):
         words = [each.reach(host, port) for each in view.fleet]
         if "silent" in words and not {"ok", "refused"} & set(words):
-            found.setdefault(name, tuple(f"{each.node.name}: {host}:{port} {each.reach(host, port)}" for each in view.fleet))
+            found.setdefault(name, heard(view, host, port))
     for name, lines in found.items():
         if name.startswith(f"{kind}."):
-            yield Trouble(f"{name} is frozen or overloaded", cluster=lines, **restart(kind, name.partition(".")[2], None))
+            summary = f"{name} is frozen or overloaded"
+            yield Trouble(summary, cluster=lines, **restart(kind, name.partition(".")[2], None))
+
+
+def dead_daemons(view: View, kind: str) -> Iterator[Trouble]:
+    """Daemons that every node is refused by, though the monitors think them at work."""
+    for name, (host, port) in places(view, kind):
+        if view.is_refused_everywhere(host, port):
+            summary = f"{name} does not run, and the monitors do not know yet"
+            yield Trouble(summary, cluster=heard(view, host, port), **restart(kind, name.partition(".")[2], [host]))
+
+
+def heard(view: View, host: str, port: int) -> tuple[str, ...]:
+    return tuple(f"{each.node.name}: {host}:{port} {each.reach(host, port)}" for each in view.fleet)
 
 
 def places(view: View, kind: str) -> list[tuple[str, Any]]:

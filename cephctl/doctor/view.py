@@ -236,6 +236,11 @@ class View:
     def reach(self, host: str, port: int) -> str:
         return str((self.section("network") or {}).get(f"{host}:{port}", "not tried"))
 
+    def is_refused_everywhere(self, host: str, port: int) -> bool:
+        """Whether every node that tried was refused: there is nobody, not a way that is closed to one of them."""
+        words = {each.reach(host, port) for each in self.fleet} - {"not tried"}
+        return words == {"refused"} and len([each for each in self.fleet if not each.node.failure]) > 1
+
     @property
     def monitors(self) -> list[tuple[str, str, int]]:
         """Kind (v1, v2), host and port of every monitor address."""
