@@ -43,6 +43,7 @@ BLOCKING = frozenset(
         "MDS_ALL_DOWN",
         "MDS_LAGGY",
         "MDS_SILENT",
+        "MDS_DEAD",
         "MDS_RECOVERING",
         "MODULE_MISSING",
         "FS_UNKNOWN",
