@@ -17,6 +17,7 @@ from cephctl.node import facts, kernel_log, mounts, pins, probes, systemd
 from cephctl.node.children import Child
 
 LOCK = "/run/cephctl/mount.lock"
+STOPPED = "/run/cephctl/stopped"
 FORCE, DETACH = 1, 2
 UMOUNT_SECONDS = 10.0
 STOP_SECONDS = 20.0
@@ -109,6 +110,7 @@ class Ladder:
         return [pin for pin in self.held if not str(pin["unit"]).endswith(".service") or is_login(str(pin["unit"]))]
 
     def stop(self) -> str | None:
+        remember(sorted({*self.stopped, *remembered()}))
         systemd.run("systemctl", "stop", "--no-block", *self.stopped)
         ended = wait_until(lambda: not still_running(self.stopped), STOP_SECONDS)
         if ended:
@@ -180,7 +182,7 @@ class Ladder:
         self.before = {each["id"] for each in mounts.clients(with_requests=False)}
         self.step(f"systemctl start {self.unit}", self.mount)
         self.step("verify the new mount", self.verify)
-        services = self.stopped or self.idle()
+        services = sorted({*self.stopped, *remembered(), *self.idle()})
         if services:
             self.step("start {}".format(" ".join(services)), lambda: self.start(services))
 
@@ -252,6 +254,7 @@ class Ladder:
         if not wait_until(lambda: not idle(services), STOP_SECONDS):
             raise Stuck("{} did not start".format(" ".join(idle(services))))
         self.stopped = []
+        remember([])
         return None
 
 
@@ -262,6 +265,25 @@ def name(pin: dict[str, Any]) -> str:
 def is_login(unit: str) -> bool:
     """Services that are somebody's session, not a part of the platform: they are asked before, not restarted."""
     return unit.startswith(("user@", "ssh")) or unit.endswith(".scope")
+
+
+def remember(services: list[str]) -> None:
+    """The services that were stopped, for whoever mounts again: this run, or another after it died."""
+    if not services:
+        if os.path.exists(STOPPED):
+            os.unlink(STOPPED)
+        return
+    with open(STOPPED + ".part", "w") as file:
+        file.write("\n".join(services) + "\n")
+    os.replace(STOPPED + ".part", STOPPED)
+
+
+def remembered() -> list[str]:
+    try:
+        with open(STOPPED) as file:
+            return file.read().split()
+    except OSError:
+        return []
 
 
 def still_running(services: list[str]) -> list[str]:
