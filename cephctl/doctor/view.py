@@ -44,7 +44,8 @@ class Site:
         return "/etc/ceph/ceph.conf"
 
     def ssh(self, node: str) -> str:
-        return f"ssh -F {self.ssh_config} {node}" if self.ssh_config else f"ssh {node}"
+        # -n: it may stand before a command that asks something.
+        return f"ssh -n -F {self.ssh_config} {node}" if self.ssh_config else f"ssh -n {node}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import shlex
 import signal
 import subprocess
@@ -28,6 +29,7 @@ SECRET = "/etc/ceph/ceph.client.web.secret"
 KEYRING = "/etc/ceph/ceph.client.web.keyring"
 CONF = "/etc/ceph/ceph.conf"
 SETTLED_SECONDS = 60
+REMEDY_SECONDS = 240
 NOT_FAULTS = ("__init__", "fault", "keys", "firewall")
 DAEMONS = ("mon.a", "osd.0", "mds.a", "mds.b", "mgr.x")
 
@@ -178,10 +180,11 @@ def set_clock(node: Machine) -> None:
 
 
 def read_all(descriptor: int) -> str:
-    """What a terminal shows until nobody writes to it any more."""
+    """What a terminal shows until nobody writes to it any more; of a command that never ends, what it said until then."""
     said = b""
+    end = time.monotonic() + REMEDY_SECONDS
     try:
-        while chunk := os.read(descriptor, 65536):
+        while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0] and (chunk := os.read(descriptor, 65536)):
             said += chunk
     except OSError:
         pass
