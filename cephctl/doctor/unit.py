@@ -215,7 +215,10 @@ def option_unknown(view: View) -> Iterator[Trouble]:
                 f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=Severity.WARN if view.is_mounted else None
             )
     event = view.events.get("unknown_option")
-    if event and not view.is_mounted:
+    named = re.search(r"'([^'=]+)", event.text) if event else None
+    # The log remembers a mistake that is mended.
+    still = named is None or named[1] in view.unit_option
+    if event and still and not view.is_mounted:
         yield Trouble(
             "the kernel refuses a mount option", node=(event.text, f"{view.unit_name}: Options={','.join(view.unit_options)}")
         )
