@@ -63,7 +63,8 @@ def covering(view: View, address: str) -> Iterator[tuple[str, str]]:
         if entry in (f"{address}:0/0", f"[{address}]:0/0"):
             yield "address", entry
     for entry in osdmap.get("range_blocklist", {}):
-        host, _, bits = entry.rpartition("/")
+        # "cidr:10.0.0.0:0/24" in the OSD map; the command wants 10.0.0.0/24.
+        host, _, bits = entry.removeprefix("cidr:").rpartition("/")
         network = f"{host.rpartition(':')[0] or host}/{bits}"
         try:
             if ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False):

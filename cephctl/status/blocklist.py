@@ -42,10 +42,10 @@ def read_blocklist(inventory: Sequence[Node], cluster: Cluster) -> Generator[Blo
 def host_of(address: str) -> str:
     """The host of an entry.
 
-    >>> host_of("10.0.0.1:0/123"), host_of("[fd00::1]:0/1"), host_of("10.0.0.0:0/24")
+    >>> host_of("10.0.0.1:0/123"), host_of("[fd00::1]:0/1"), host_of("cidr:10.0.0.0:0/24")
     ('10.0.0.1', 'fd00::1', '10.0.0.0')
     """
-    return address.rpartition(":")[0].strip("[]")
+    return address.removeprefix("cidr:").rpartition(":")[0].strip("[]")
 
 
 def parse_time(text: str) -> datetime:
@@ -63,7 +63,6 @@ def find_entry(address: str, inventory: Sequence[Node], cluster: Cluster) -> Gen
 
 def remove(entry: BlocklistEntry, cluster: Cluster) -> Generator[BlocklistEntry]:
     arguments = {"range": "range"} if entry.range else {}
-    host, _, rest = entry.address.rpartition(":")
-    address = f"{host}/{rest.rpartition('/')[2]}" if entry.range else entry.address
+    address = f"{host_of(entry.address)}/{entry.address.rpartition('/')[2]}" if entry.range else entry.address
     cluster.command("osd blocklist", blocklistop="rm", addr=address, **arguments)
     yield entry

@@ -7,7 +7,7 @@ from tests.lab.faults.fault import PATH, SECRET, Fault, Scene
 
 def inject(scene: Scene) -> None:
     scene.unmount()
-    scene.on(f"mount -t ceph 10.10.10.50:/ {PATH} -o ro,name=web,secretfile={SECRET}; systemctl start nginx node-agent")
+    scene.on(f"mount -t ceph 10.10.10.50:/ {PATH} -o ro,name=web,secretfile={SECRET}")
 
 
 FAULT = Fault("MOUNT_READ_ONLY", inject)
