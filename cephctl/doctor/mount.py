@@ -11,19 +11,6 @@ from cephctl.model import Severity
 MOUNT = "cephctl node mount {node}"
 
 
-@check("NOT_MOUNTED", "Nothing is mounted on the path", Depth.SYMPTOM, needs=("mounts", "unit"), remedy=MOUNT)
-def not_mounted(view: View) -> Iterator[Trouble]:
-    """The directory is there and is an ordinary one: sites show nothing, and what is written goes to the node's own disk. If a
-    deeper cause is named, that one keeps it from being mounted; else mount it.
-    """
-    if not view.mounts_here and view.unit.get("LoadState") == "loaded":
-        unit = view.unit
-        yield Trouble(
-            f"{view.site.path} is not mounted",
-            node=(f"{view.unit_name}: {unit.get('ActiveState')} ({unit.get('Result')})", *view.unit_text.splitlines()[-3:]),
-        )
-
-
 @check(
     "SHADOWED_FILES",
     "Files were written below the mount point",
@@ -40,6 +27,19 @@ def shadowed_files(view: View) -> Iterator[Trouble]:
         yield Trouble(
             f"{view.site.path} is not mounted, and {found['entries']} entries lie in the bare directory",
             node=(f"among them: {', '.join(found['first'])}",),
+        )
+
+
+@check("NOT_MOUNTED", "Nothing is mounted on the path", Depth.SYMPTOM, needs=("mounts", "unit"), remedy=MOUNT)
+def not_mounted(view: View) -> Iterator[Trouble]:
+    """The directory is there and is an ordinary one: sites show nothing, and what is written goes to the node's own disk. If a
+    deeper cause is named, that one keeps it from being mounted; else mount it.
+    """
+    if not view.mounts_here and view.unit.get("LoadState") == "loaded":
+        unit = view.unit
+        yield Trouble(
+            f"{view.site.path} is not mounted",
+            node=(f"{view.unit_name}: {unit.get('ActiveState')} ({unit.get('Result')})", *view.unit_text.splitlines()[-3:]),
         )
 
 

@@ -80,7 +80,7 @@ def node_no_python(view: View) -> Iterator[Trouble]:
 
 @check("NODE_PYTHON_TOO_OLD", "The node's python3 is too old", Depth.REACH)
 def node_python_too_old(view: View) -> Iterator[Trouble]:
-    """The node program needs 3.8 or newer."""
+    """What cephctl runs on a node needs 3.8 or newer; nothing was looked at. Install a newer python3 there."""
     yield from failed(view, "NODE_PYTHON_TOO_OLD")
 
 

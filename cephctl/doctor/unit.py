@@ -110,7 +110,7 @@ def unit_failed(view: View) -> Iterator[Trouble]:
     remedy="{ssh} sudo systemctl daemon-reload",
 )
 def unit_changed(view: View) -> Iterator[Trouble]:
-    """Systemd still has the former version."""
+    """Until a daemon-reload systemd works with the former version: what is mounted next is not what the file says."""
     if view.unit.get("NeedDaemonReload") == "yes":
         yield Trouble(f"{view.unit_name} was changed on disk")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -92,9 +93,14 @@ class Found:
 
 
 def load_checks() -> Mapping[str, Check]:
+    """All checks in the order of MODULES and of their lines, whoever imported them first: of equals the earlier is the cause."""
     for name in MODULES:
         importlib.import_module(f"cephctl.doctor.{name}")
-    return CHECKS
+    return dict(sorted(CHECKS.items(), key=lambda item: place(item[1])))
+
+
+def place(each: Check) -> tuple[int, int]:
+    return MODULES.index(each.judge.__module__.rpartition(".")[2]), inspect.unwrap(each.judge).__code__.co_firstlineno
 
 
 def examine(
