@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cephctl.errors import NotFound, UsageError
+from cephctl.model import Column, Record
 
 SYSTEM_PATH = "/etc/cephctl/cephctl.toml"
 
@@ -51,12 +52,14 @@ NODE_SETTINGS = {"address": str, "shard": str}
 
 
 @dataclass(frozen=True)
-class Node:
+class Node(Record):
     """A web node of the inventory. `address` is the one it talks to Ceph from."""
 
     name: str
     address: str
     shard: str
+
+    columns = (Column("name", "NODE"), Column("address", "ADDRESS"), Column("shard", "SHARD"))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,21 +13,10 @@ from cephctl.cli.options import Noun, complete_nodes_and_shards
 from cephctl.cli.verdict import FAIL_ON
 from cephctl.config import Node
 from cephctl.errors import UsageError
-from cephctl.model import Column, Outcome, Record, Table
+from cephctl.model import Outcome, Table
 
 NAMES = click.argument("names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards)
 ALL = click.option("--all", "everything", is_flag=True, help="All nodes of the inventory.")
-
-
-@dataclass(frozen=True)
-class InventoryNode(Record):
-    """A web node of the configuration."""
-
-    name: str
-    address: str
-    shard: str
-
-    columns = (Column("name", "NODE"), Column("address", "ADDRESS"), Column("shard", "SHARD"))
 
 
 @click.group("node", cls=Noun)
@@ -75,7 +63,7 @@ def list_nodes(app: App) -> Table:
 
     Nothing is asked; `node health` asks.
     """
-    return Table(InventoryNode, tuple(InventoryNode(node.name, node.address, node.shard) for node in app.config.nodes))
+    return Table(Node, app.config.nodes)
 
 
 @group.command()

@@ -11,7 +11,6 @@ from cephctl.doctor.view import View
 from cephctl.model import Severity
 
 ENTITY = "cluster.entity"
-ADMIN = "a node with client.admin"
 
 
 def wanted_caps(view: View) -> dict[str, str]:
@@ -189,7 +188,7 @@ def key_type_unsupported(view: View) -> Iterator[Trouble]:
             f"the key is aes256k, and the kernel is {kernel}",
             node=(f"kernel {kernel}",),
             cluster=("key type aes256k",),
-            severity=Severity.WARN if view.is_mounted else None,
+            severity=view.later,
         )
 
 

@@ -160,7 +160,7 @@ def module_missing(view: View) -> Iterator[Trouble]:
 def helper_missing(view: View) -> Iterator[Trouble]:
     """Without the helper the kernel gets the options as they stand: secretfile= means nothing to it, and names do not resolve."""
     if not view.section("host")["mount_helper"]:
-        yield Trouble("there is no /sbin/mount.ceph", severity=Severity.WARN if view.is_mounted else None)
+        yield Trouble("there is no /sbin/mount.ceph", severity=view.later)
 
 
 @check("KERNEL_TOO_OLD", "The kernel lacks a feature that the cluster requires", Depth.LOCAL, needs=("kernel_log", "host"))
@@ -192,7 +192,7 @@ def fs_unknown(view: View) -> Iterator[Trouble]:
             f"there is no file system {told}",
             node=(f"{view.unit_name}: {told}",),
             cluster=(f"file systems: {', '.join(names)}",),
-            severity=mild(view),
+            severity=view.later,
         )
 
 
@@ -208,13 +208,8 @@ def fs_path_missing(view: View) -> Iterator[Trouble]:
                 f"{view.unit_name}: What={view.source}",
                 *[line for line in view.unit_text.splitlines() if "error 2" in line][-1:],
             ),
-            severity=mild(view),
+            severity=view.later,
         )
-
-
-def mild(view: View) -> Severity | None:
-    """What keeps the next mount from coming up is no alarm while this one is up."""
-    return Severity.WARN if view.is_mounted else None
 
 
 @check("PROBE_MON_HANGS", "statfs hangs: the way to the monitors", Depth.SYMPTOM, needs=("mounts",))

@@ -135,7 +135,7 @@ def mon_address_stale(view: View) -> Iterator[Trouble]:
             f"the unit mounts from {', '.join(sorted(told))}, which is no monitor",
             node=(f"{view.unit_name}: What={view.source}",),
             cluster=(f"monitors: {', '.join(sorted(hosts))}",),
-            severity=Severity.WARN if view.is_mounted else None,
+            severity=view.later,
         )
 
 
@@ -197,5 +197,5 @@ def mon_port_mismatch(view: View) -> Iterator[Trouble]:
                 f"{view.unit_option.get('ms_mode', 'legacy')}",
                 node=(f"{view.unit_name}: What={view.source}",),
                 cluster=(f"{kind}:{host}:{port}",),
-                severity=Severity.WARN if view.is_mounted else None,
+                severity=view.later,
             )

@@ -22,17 +22,12 @@ def passed(view: View) -> bool:
     return "secretfile" in view.unit_option
 
 
-def later(view: View) -> Severity | None:
-    """A mount that is up does not read the file again: it is the next one that fails."""
-    return Severity.WARN if view.is_mounted else None
-
-
 def spoilt(view: View, kind: str, what: str, said: str) -> Iterator[Trouble]:
     if passed(view) and secret(view).get("class") == kind:
         yield Trouble(
             f"{secret(view)['path']} {what}",
             node=(f"{secret(view)['size']} bytes; mount.ceph says: {said}",),
-            severity=later(view),
+            severity=view.later,
             remedy=PUSH,
         )
 
@@ -46,7 +41,7 @@ def secret_missing(view: View) -> Iterator[Trouble]:
         yield Trouble(
             f"{secret(view)['path']} does not exist",
             node=(f"{view.unit_name}: Options={','.join(view.unit_options)}",),
-            severity=later(view),
+            severity=view.later,
         )
 
 
@@ -82,7 +77,7 @@ def key_mismatch(view: View) -> Iterator[Trouble]:
             f"the key in {secret(view)['path']} is not the one the cluster has for {view.site.entity}",
             node=(f"fingerprint {own}",),
             cluster=(f"fingerprint {theirs}, key of {day(view.key['created'])}",),
-            severity=later(view),
+            severity=view.later,
         )
 
 
@@ -218,7 +213,7 @@ def name_prefixed(view: View) -> Iterator[Trouble]:
     """name=client.web means client.client.web, which does not exist: -13. mount.ceph wants the name without its type."""
     name = view.unit_option.get("name", "")
     if name.startswith("client."):
-        yield Trouble(f"the unit mounts as client.{name}", node=(f"{view.unit_name}: name={name}",), severity=later(view))
+        yield Trouble(f"the unit mounts as client.{name}", node=(f"{view.unit_name}: name={name}",), severity=view.later)
 
 
 @check("NAME_DIFFERS", "The unit mounts as another entity", Depth.AUTH, severity=Severity.WARN, needs=("unit",), remedy=PUSH)

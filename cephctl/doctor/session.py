@@ -9,6 +9,7 @@ from typing import Any
 from cephctl.doctor.check import REMOUNT, Depth, Trouble, check
 from cephctl.doctor.view import View
 from cephctl.model import Severity
+from cephctl.status.blocklist import host_of, network_of
 
 CLIENT = ("clients", "mounts")
 
@@ -29,9 +30,9 @@ def both_sides(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def evicted_before(view: View) -> list[str]:
     """Former clients of this host on the blocklist."""
-    host = (view.instance or "").rpartition(":")[0]
+    host = host_of(view.instance or "")
     entries = view.known("osdmap").get("blocklist", {})
-    return [each for each in entries if each.rpartition(":")[0] == host and each != view.instance and not each.endswith("/0")]
+    return [each for each in entries if host_of(each) == host and each != view.instance and not each.endswith("/0")]
 
 
 def why(view: View) -> tuple[str, ...]:
@@ -63,11 +64,9 @@ def covering(view: View, address: str) -> Iterator[tuple[str, str]]:
         if entry in (f"{address}:0/0", f"[{address}]:0/0"):
             yield "address", entry
     for entry in osdmap.get("range_blocklist", {}):
-        # "cidr:10.0.0.0:0/24" in the OSD map; the command wants 10.0.0.0/24.
-        host, _, bits = entry.removeprefix("cidr:").rpartition("/")
-        network = f"{host.rpartition(':')[0] or host}/{bits}"
+        network = network_of(entry)
         try:
-            if ipaddress.ip_address(address) in ipaddress.ip_network(network.strip("[]"), strict=False):
+            if ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False):
                 yield "range", network
         except ValueError:
             continue

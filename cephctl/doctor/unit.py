@@ -24,7 +24,7 @@ def unit_missing(view: View) -> Iterator[Trouble]:
     if view.unit.get("LoadState") == "not-found" or (
         view.unit.get("LoadState") == "loaded" and not view.unit.get("FragmentPath")
     ):
-        yield Trouble(f"there is no {view.unit_name}", severity=Severity.WARN if view.is_mounted else None)
+        yield Trouble(f"there is no {view.unit_name}", severity=view.later)
 
 
 @check("UNIT_INVALID", "systemd refuses the unit", Depth.LOCAL, needs=NEEDS, remedy=PUSH)
@@ -211,9 +211,7 @@ def option_unknown(view: View) -> Iterator[Trouble]:
     kernel = view.section("host")["kernel"]
     for name, since in OPTION_SINCE.items():
         if name in view.unit_option and version(kernel) < since:
-            yield Trouble(
-                f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=Severity.WARN if view.is_mounted else None
-            )
+            yield Trouble(f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=view.later)
     event = view.events.get("unknown_option")
     named = re.search(r"'([^'=]+)", event.text) if event else None
     # The log remembers a mistake that is mended.

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cephctl.doctor.kernel_events import Event, events
+from cephctl.model import Severity
 
 MOUNT_ATTEMPT_SECONDS = 150
 """How long before the unit's last change a mount attempt can have begun: the kernel gives up after 60 s."""
@@ -105,6 +106,11 @@ class View:
     @property
     def is_mounted(self) -> bool:
         return self.mount is not None
+
+    @property
+    def later(self) -> Severity | None:
+        """The severity of what only the next mount will meet: a warning while this one is up, else the check's own."""
+        return Severity.WARN if self.is_mounted else None
 
     @cached_property
     def ceph_devices(self) -> set[str]:

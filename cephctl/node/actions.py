@@ -13,7 +13,7 @@ import subprocess
 import time
 from typing import Any, Callable
 
-from cephctl.node import facts, kernel_log, mounts, pins, probes, systemd
+from cephctl.node import kernel_log, mounts, pins, probes, systemd
 from cephctl.node.children import Child
 
 LOCK = "/run/cephctl/mount.lock"
@@ -42,7 +42,7 @@ class Ladder:
         self.aside: str | None = None
 
     def report(self, problem: str | None) -> dict[str, Any]:
-        here = [each for each in facts.mounted(self.path) if each["target"] == self.path]
+        here = self.here()
         return {
             "steps": self.steps,
             "problem": problem,
@@ -71,7 +71,7 @@ class Ladder:
         return found[-1] if found else None
 
     def here(self) -> list[dict[str, Any]]:
-        return [each for each in mounts.mounts() if each["target"] == self.path]
+        return mounts.mounts_on(self.path)
 
     # Down
 
@@ -96,9 +96,7 @@ class Ladder:
             if tied
             else []
         )
-        holding = [
-            str(pin["unit"]) for pin in self.held if str(pin["unit"]).endswith(".service") and not is_login(str(pin["unit"]))
-        ]
+        holding = [pin["unit"] for pin in self.held if pins.is_service(pin)]
         self.stopped = sorted({*tied, *holding})
         strangers = self.strangers()
         if strangers and not self.request["kill"]:
@@ -107,7 +105,7 @@ class Ladder:
 
     def strangers(self) -> list[dict[str, Any]]:
         """Who holds the mount and belongs to no service: a shell, a job started by hand."""
-        return [pin for pin in self.held if not str(pin["unit"]).endswith(".service") or is_login(str(pin["unit"]))]
+        return [pin for pin in self.held if not pins.is_service(pin)]
 
     def stop(self) -> str | None:
         remember(sorted({*self.stopped, *remembered()}))
@@ -148,8 +146,8 @@ class Ladder:
                 return way or None
             problem = child.messages[-1] if child.messages else f"no answer within {UMOUNT_SECONDS:.0f} s"
             child.abandon()
-            if problem == "EBUSY" and way == "" and wait_until(lambda: not busy(self.path), 3):
-                continue
+            if problem == "EBUSY" and not way:
+                wait_until(lambda: not busy(), 3)
         raise Stuck(f"umount failed: {problem}")
 
     def see_it_go(self) -> str | None:
@@ -211,7 +209,7 @@ class Ladder:
         return f"{len(entries)} entries moved to {self.aside}"
 
     def mount(self) -> str | None:
-        shown = systemd.show([self.unit], "LoadState,NeedDaemonReload,TimeoutUSec")[0]
+        shown = systemd.show([self.unit], "LoadState,NeedDaemonReload")[0]
         if shown["NeedDaemonReload"] == "yes":
             systemd.run("systemctl", "daemon-reload")
             shown = systemd.show([self.unit], "LoadState")[0]
@@ -262,11 +260,6 @@ def name(pin: dict[str, Any]) -> str:
     return "{} ({}, {})".format(pin["command"], pin["pid"], pin["unit"] or "no unit")
 
 
-def is_login(unit: str) -> bool:
-    """Services that are somebody's session, not a part of the platform: they are asked before, not restarted."""
-    return unit.startswith(("user@", "ssh")) or unit.endswith(".scope")
-
-
 def remember(services: list[str]) -> None:
     """The services that were stopped, for whoever mounts again: this run, or another after it died."""
     if not services:
@@ -294,7 +287,7 @@ def idle(services: list[str]) -> list[str]:
     return [each["Id"] for each in systemd.show(services, "Id,ActiveState") if each["ActiveState"] != "active"]
 
 
-def busy(path: str) -> bool:
+def busy() -> bool:
     return any(pin["mount"] == "live" for pin in pins.pins())
 
 

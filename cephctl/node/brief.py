@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from cephctl.node import facts, probes
+from cephctl.node import mounts, probes
 
 
 def brief(request: dict[str, Any]) -> dict[str, Any]:
     begun = time.monotonic()
-    here = [each for each in facts.mounted(request["path"]) if each["target"] == request["path"]]
+    here = mounts.mounts_on(request["path"])
     if not here or here[-1]["type"] != "ceph":
         return {"mounted": False, "probes": {}}
     return {"mounted": True, "probes": probes.results(probes.start(request, here[-1]["id"]), begun + request["probe"])}

@@ -17,6 +17,18 @@ def mounts() -> list[dict[str, Any]]:
         return [parse(line) for line in file]
 
 
+def mounts_on(path: str) -> list[dict[str, Any]]:
+    """What is mounted on a path, lowest first."""
+    return [each for each in mounts() if each["target"] == path]
+
+
+def mount_id(fdinfo: str) -> int | None:
+    """The mount of an open descriptor, by its file in fdinfo: no file system is asked."""
+    with open(fdinfo) as file:
+        match = re.search(r"mnt_id:\s*(\d+)", file.read())
+    return int(match.group(1)) if match else None
+
+
 def parse(line: str) -> dict[str, Any]:
     """One line of mountinfo.
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Iterator
 
-from cephctl.node.mounts import CEPH_TYPES
+from cephctl.node.mounts import CEPH_TYPES, mount_id
 
 MOST_NAMED = 5
 
@@ -66,17 +66,13 @@ def mounts_in(folder: str) -> tuple[set[int], set[int], set[str]]:
 def mount_ids(folder: str) -> Iterator[tuple[int, str]]:
     """The mount of every file a process has open, and of its cwd and root. O_PATH on a magic link asks no file system."""
     for name in os.listdir(folder + "/fd"):
-        with open(f"{folder}/fdinfo/{name}") as file:
-            match = re.search(r"mnt_id:\s*(\d+)", file.read())
-        if match:
-            yield int(match.group(1)), os.readlink(f"{folder}/fd/{name}")
+        if number := mount_id(f"{folder}/fdinfo/{name}"):
+            yield number, os.readlink(f"{folder}/fd/{name}")
     for name in ("cwd", "root"):
         fd = os.open(f"{folder}/{name}", os.O_PATH)
         try:
-            with open(f"/proc/self/fdinfo/{fd}") as file:
-                match = re.search(r"mnt_id:\s*(\d+)", file.read())
-            if match:
-                yield int(match.group(1)), os.readlink(f"{folder}/{name}")
+            if number := mount_id(f"/proc/self/fdinfo/{fd}"):
+                yield number, os.readlink(f"{folder}/{name}")
         finally:
             os.close(fd)
 
@@ -101,6 +97,12 @@ def unit_of(pid: str) -> str | None:
 def unit_in(text: str) -> str | None:
     names = re.findall(r"([^/\n]+\.(?:service|scope))", text)
     return names[-1] if names else None
+
+
+def is_service(pin: dict[str, Any]) -> bool:
+    """Whether a holder is a part of the platform, to be stopped and started; else it is somebody's session, who is asked before."""
+    unit = str(pin["unit"])
+    return unit.endswith(".service") and not unit.startswith(("user@", "ssh"))
 
 
 def sleepers() -> list[dict[str, Any]]:

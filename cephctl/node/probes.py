@@ -10,12 +10,12 @@ import errno
 import fcntl
 import mmap
 import os
-import re
 import stat
 import time
 from typing import Any, Callable
 
 from cephctl.node.children import Child
+from cephctl.node.mounts import mount_id
 
 CEPH_SUPER_MAGIC = 0x00C36400
 LOCKS = "/run/cephctl"
@@ -65,9 +65,7 @@ def probe(name: str, path: str, mount: int, ask: Callable[[int, Report], None]) 
 
 def on_mount(fd: int, mount: int) -> None:
     """After a half-done umount a path answers from the root file system; the id of a descriptor's mount asks nobody."""
-    with open(f"/proc/self/fdinfo/{fd}") as file:
-        match = re.search(r"mnt_id:\s*(\d+)", file.read())
-    if not match or int(match.group(1)) != mount:
+    if mount_id(f"/proc/self/fdinfo/{fd}") != mount:
         raise OSError(errno.ESTALE, "another mount")
 
 

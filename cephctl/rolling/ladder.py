@@ -12,6 +12,7 @@ from cephctl.doctor.verdict import Examination, NodeVerdict
 from cephctl.doctor.view import NodeFacts, Site, View
 from cephctl.errors import CephctlError, Refused
 from cephctl.model import Column, Finding, Kind, Record
+from cephctl.node.pins import is_service
 from cephctl.ssh.connection import NodeFailed
 from cephctl.ssh.hosts import Answer, Question, ask_all
 
@@ -147,11 +148,6 @@ def held(order: Order, node: NodeFacts, site: Site) -> Iterator[CephctlError]:
 def pins_of(node: NodeFacts) -> list[Any]:
     found = node.facts.get("pins")
     return [pin for pin in found if pin["mount"] == "live"] if isinstance(found, list) else []
-
-
-def is_service(pin: Any) -> bool:
-    unit = str(pin["unit"])
-    return unit.endswith(".service") and not unit.startswith(("user@", "ssh"))
 
 
 def plan(order: Order, facts: Facts) -> Iterator[PlannedStep]:

@@ -30,7 +30,7 @@ class Settings:
 
     def command(self) -> str:
         """The ssh command that reaches the node as cephctl does."""
-        return shlex.join(["ssh", *(["-F", self.config] if self.config else []), self.node])
+        return shlex.join([*ssh(self.config), self.node])
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -39,9 +39,14 @@ class Settings:
         return tuple(dict.fromkeys(name if self.port == 22 or self.key_alias else f"[{name}]:{self.port}" for name in plain))
 
 
+def ssh(config: str | None) -> list[str]:
+    """OpenSSH with the configuration that counts."""
+    return ["ssh", "-F", config] if config else ["ssh"]
+
+
 def settings_of(node: Node, config: str | None) -> Settings:
     """Ask `ssh -G`. A node that the configuration gives no HostName is reached at its address in the inventory."""
-    command = ["ssh", *(["-F", config] if config else []), "-G", "--", node.name]
+    command = [*ssh(config), "-G", "--", node.name]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
     except FileNotFoundError:
@@ -88,7 +93,7 @@ def proxy_command(jump: str, command: str, host: str, port: int, user: str, conf
     """The way through a jump host is OpenSSH's own, which verifies the jump host's key too."""
     if jump != "none":
         first, _, last = jump.rpartition(",")
-        words = ["ssh", *(["-F", config] if config else []), "-o", "BatchMode=yes", *(["-J", first] if first else [])]
+        words = [*ssh(config), "-o", "BatchMode=yes", *(["-J", first] if first else [])]
         return shlex.join([*words, "-W", f"[{host}]:{port}", last if "://" in last else f"ssh://{last}"])
     if command != "none":
         return command.replace("%h", host).replace("%p", str(port)).replace("%r", user).replace("%%", "%")

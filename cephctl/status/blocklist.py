@@ -48,6 +48,15 @@ def host_of(address: str) -> str:
     return address.removeprefix("cidr:").rpartition(":")[0].strip("[]")
 
 
+def network_of(entry: str) -> str:
+    """The network of a range entry, as the command that removes it wants it.
+
+    >>> network_of("cidr:10.0.0.0:0/24")
+    '10.0.0.0/24'
+    """
+    return f"{host_of(entry)}/{entry.rpartition('/')[2]}"
+
+
 def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+0000")))
 
@@ -63,6 +72,6 @@ def find_entry(address: str, inventory: Sequence[Node], cluster: Cluster) -> Gen
 
 def remove(entry: BlocklistEntry, cluster: Cluster) -> Generator[BlocklistEntry]:
     arguments = {"range": "range"} if entry.range else {}
-    address = f"{host_of(entry.address)}/{entry.address.rpartition('/')[2]}" if entry.range else entry.address
+    address = network_of(entry.address) if entry.range else entry.address
     cluster.command("osd blocklist", blocklistop="rm", addr=address, **arguments)
     yield entry

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.command import PROGRAM
 from tests.lab import network, platform
+from tests.lab.ceph import DAEMONS
 from tests.lab.conftest import Lab
 from tests.lab.machine import Machine
 from tests.lab.places import CONFIG, HERE, INSIDE, NODES
@@ -31,7 +32,6 @@ CONF = "/etc/ceph/ceph.conf"
 SETTLED_SECONDS = 60
 REMEDY_SECONDS = 240
 NOT_FAULTS = ("__init__", "fault", "keys", "firewall")
-DAEMONS = ("mon.a", "osd.0", "mds.a", "mds.b", "mgr.x")
 
 
 @dataclass
@@ -39,7 +39,6 @@ class Scene:
     """The lab, and one node of it on which things go wrong."""
 
     lab: Lab
-    leftovers: list[Callable[[], object]] = field(default_factory=list)
 
     def on(self, command: str, check: bool = True, node: str = NODE) -> int:
         """Run a shell command as root on a node."""
@@ -57,11 +56,15 @@ class Scene:
             self.lab.cluster.send(daemon, signal.SIGKILL)
 
     def restart_both_mds(self) -> None:
-        for daemon in ("mds.a", "mds.b"):
+        self.revive("mds.a", "mds.b")
+        wait_until("the file system", self.lab.cluster.is_ready, 90, every=1)
+
+    def revive(self, *daemons: str) -> None:
+        """Thaw what is frozen, start what is dead."""
+        for daemon in daemons:
             if self.lab.cluster.pid(daemon):
                 self.lab.cluster.send(daemon, signal.SIGCONT)
             self.lab.cluster.start(daemon)
-        wait_until("the file system", self.lab.cluster.is_ready, 90, every=1)
 
     def unmount(self) -> None:
         self.on("systemctl stop nginx node-agent var-www-storage.mount")
@@ -138,18 +141,13 @@ class Scene:
     def restore(self) -> None:
         """The whole lab as it was, whatever happened to it."""
         cluster = self.lab.cluster
-        for daemon in DAEMONS:
-            if cluster.pid(daemon):
-                cluster.send(daemon, signal.SIGCONT)
-            cluster.start(daemon)
+        self.revive(*DAEMONS)
         self.ceph("osd", "unset", "pause")
         self.ceph("fs", "set", "cephfs", "joinable", "true")
         self.ceph("osd", "pool", "set-quota", "cephfs_data", "max_bytes", "0")
         self.ceph("auth", "import", "-i", str(cluster.keyring("client.web")))
         self.caps(mon="allow r", osd="allow rw tag cephfs data=cephfs", mds="allow rw")
         wait_until("the file system", cluster.is_ready, 90)
-        for leftover in self.leftovers:
-            leftover()
         for node in NODES:
             network.heal(node)
         self.ceph("osd", "blocklist", "clear")
