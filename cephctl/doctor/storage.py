@@ -116,8 +116,9 @@ def silent_daemons(view: View, kind: str) -> Iterator[Trouble]:
 
 def dead_daemons(view: View, kind: str) -> Iterator[Trouble]:
     """Daemons that every node is refused by, though the monitors think them at work."""
+    missed = {f"mds.{each['name']}" for each in daemons(view) if each["laggy"]}
     for name, (host, port) in places(view, kind):
-        if view.is_refused_everywhere(host, port):
+        if name not in missed and view.is_refused_everywhere(host, port):
             summary = f"{name} does not run, and the monitors do not know yet"
             yield Trouble(summary, cluster=heard(view, host, port), **restart(kind, name.partition(".")[2], [host]))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from typing import Any, Dict, Optional
 
 from cephctl.node import files, systemd
@@ -38,8 +37,8 @@ def told_systemd(request: dict[str, Any], changes: list[Change]) -> str | None:
         if request["write"] and any(str(change["path"]).endswith(unit) for change in changes):
             systemd.run("systemctl", "daemon-reload", seconds=RELOAD_SECONDS)
             systemd.run("systemctl", "enable", unit, seconds=RELOAD_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        return "the files are written, but '{}' did not end within {:.0f} s".format(" ".join(error.cmd), error.timeout)
+    except TimeoutError as error:
+        return f"the files are written, but {error}"
     return None
 
 

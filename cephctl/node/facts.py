@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from typing import Any, Callable
@@ -48,8 +47,8 @@ def read(answer: dict[str, Any], name: str, source: Callable[[], Any]) -> None:
     """One section of the answer; in place of one that cannot be read, why."""
     try:
         answer[name] = source()
-    except (OSError, subprocess.SubprocessError) as error:
-        answer[name] = {"error": str(error.strerror or error) if isinstance(error, OSError) else type(error).__name__}
+    except OSError as error:
+        answer[name] = {"error": error.strerror or str(error)}
 
 
 def mounted(path: str) -> list[dict[str, Any]]:

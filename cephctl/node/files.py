@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import stat
@@ -64,13 +62,15 @@ def secret_class(content: bytes) -> dict[str, Any]:
 
 def key_facts(text: str) -> dict[str, Any]:
     """A key by its header and fingerprint (of the secret bytes alone: the header does not authenticate)."""
+    # Slow to import: OpenSSL is behind it.
+    import base64
+    import hashlib
+
     try:
         raw = base64.b64decode(text.strip(), validate=True)
         number, seconds, _, length = HEADER.unpack_from(raw)
-    except (binascii.Error, ValueError, struct.error):
+    except (ValueError, struct.error):
         return {"class": "garbled"}
-    import hashlib  # OpenSSL is slow to load, and a node without a key does not need it
-
     secret = raw[HEADER.size :]
     if number not in (1, 2) or len(secret) != length or not secret:
         return {"class": "garbled"}

@@ -20,24 +20,25 @@ from cephctl.node.mounts import mount_id
 CEPH_SUPER_MAGIC = 0x00C36400
 LOCKS = "/run/cephctl"
 BLOCK = 4096
-Report = Callable[[Any], None]
 
 
 def start(request: dict[str, Any], mount: int) -> dict[str, Child]:
     """Start the probes of the mount with this id. What another mount would answer does not count."""
     path, sentinel = request["path"], request["sentinel"]
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
-    asks: dict[str, Callable[[int, Report], None]] = {"mon": ask_mon, "mds": ask_mds}
+    asks: dict[str, Callable[[int, Callable[[Any], None]], None]] = {"mon": ask_mon, "mds": ask_mds}
     if sentinel:
         file, write = os.path.join(path, sentinel), bool(request.get("write"))
         asks["osd"] = lambda fd, say: ask_osd(file, mount, write, say)
     return {name: Child(probe(name, path, mount, ask)) for name, ask in asks.items()}
 
 
-def probe(name: str, path: str, mount: int, ask: Callable[[int, Report], None]) -> Callable[[Report], None]:
+def probe(
+    name: str, path: str, mount: int, ask: Callable[[int, Callable[[Any], None]], None]
+) -> Callable[[Callable[[Any], None]], None]:
     """The child's work: one at a time on this node, on the mount that is meant, its answer timed."""
 
-    def work(say: Report) -> None:
+    def work(say: Callable[[Any], None]) -> None:
         # Whoever still hangs in the same question holds the lock: no pile of stuck processes.
         lock = os.open(os.path.join(LOCKS, f"probe-{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -75,7 +76,7 @@ def former(lock: int) -> tuple[float | None, int | None]:
     return (float(words[0]), int(words[1])) if len(words) == 2 else (None, None)
 
 
-def ask_mon(fd: int, say: Report) -> None:
+def ask_mon(fd: int, say: Callable[[Any], None]) -> None:
     """statfs: the kernel asks a monitor for it, every time."""
     import ctypes
 
@@ -87,12 +88,12 @@ def ask_mon(fd: int, say: Report) -> None:
         raise OSError(errno.ESTALE, "no CephFS")
 
 
-def ask_mds(fd: int, say: Report) -> None:
+def ask_mds(fd: int, say: Callable[[Any], None]) -> None:
     """A recursive statistic: no cache answers it, the MDS must."""
     os.getxattr(f"/proc/self/fd/{fd}", "ceph.dir.rctime")
 
 
-def ask_osd(path: str, mount: int, write: bool, say: Report) -> None:
+def ask_osd(path: str, mount: int, write: bool, say: Callable[[Any], None]) -> None:
     """Read a block of a file that is there, past the page cache. `say` tells how far it came: opening it asks the MDS."""
     fd = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_DIRECT)
     on_mount(fd, mount)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from typing import Any
 
 from cephctl.node.mounts import without_secret
@@ -19,10 +18,16 @@ SERVICE_PROPERTIES = "Id ActiveState SubState Type After Requires BindsTo Wants 
 
 
 def run(*command: str, seconds: float = SECONDS) -> str:
-    """What a program printed; whatever its exit status."""
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
-    )
+    """What a program printed; whatever its exit status. TimeoutError."""
+    # Slow to import, and not every node has systemd.
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"'{' '.join(command[:3])}' did not end within {seconds:g} s") from None
     return done.stdout.decode(errors="replace")
 
 
@@ -103,7 +108,7 @@ def unit_log(name: str) -> list[str]:
     """What mount.ceph and systemd said at the last tries."""
     try:
         lines = run("journalctl", "-u", name, "-n", "30", "-o", "cat", "--no-pager", "-b").splitlines()
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return []
     return [without_secret(line)[:400] for line in lines]
 

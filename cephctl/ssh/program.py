@@ -30,9 +30,9 @@ import sys
 if sys.version_info < {oldest}:
     print("\\n" + {mark!r} + '{{"too_old": "%d.%d"}}' % sys.version_info[:2])
     sys.exit(0)
-import json, types
+import json
 for name, source in {modules}:
-    module = types.ModuleType(name)
+    module = type(sys)(name)
     sys.modules[name] = module
     parent, _, last = name.rpartition(".")
     if parent:
@@ -66,5 +66,11 @@ def program(function: str, arguments: dict[str, Any]) -> bytes:
 def sources(modules: tuple[str, ...]) -> str:
     """The modules as a Python literal: pairs of full name and source, packages first."""
     pairs = [("cephctl", ""), ("cephctl.node", "")]
-    pairs += [(f"cephctl.node.{name}", files("cephctl.node").joinpath(f"{name}.py").read_text()) for name in modules]
+    pairs += [(f"cephctl.node.{name}", source(name)) for name in modules]
     return repr(pairs)
+
+
+def source(module: str) -> str:
+    """A module without what only the type checker needs: typing is slow to import, and annotations are not evaluated."""
+    lines = files("cephctl.node").joinpath(f"{module}.py").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("from typing import "))
