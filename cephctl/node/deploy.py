@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Dict, Optional
+from typing import Any
 
 from cephctl.node import files, systemd
 from cephctl.node.mounts import without_secret
 
 RELOAD_SECONDS = 30
-Change = Dict[str, Optional[str]]
 
 
 def push(request: dict[str, Any]) -> dict[str, Any]:
     """Each of request["files"] has path, mode, kind ("secret", "keyring", "settings") and what it is to hold. Changes are told as
     {path, what, before, after}; keys by fingerprint. With `write` false nothing is written.
     """
-    changes: list[Change] = []
+    changes: list[dict[str, Any]] = []
     for wanted in request["files"]:
         before = files.content_of(wanted["path"])
         after, told = PLANS[wanted["kind"]](wanted, before)
@@ -28,7 +27,7 @@ def push(request: dict[str, Any]) -> dict[str, Any]:
     return {"changes": changes, "problem": told_systemd(request, changes)}
 
 
-def told_systemd(request: dict[str, Any], changes: list[Change]) -> str | None:
+def told_systemd(request: dict[str, Any], changes: list[dict[str, Any]]) -> str | None:
     """Have systemd read a unit that was changed, and enable it; or what kept it from that."""
     unit = request["enable"]
     try:
@@ -42,24 +41,24 @@ def told_systemd(request: dict[str, Any], changes: list[Change]) -> str | None:
     return None
 
 
-def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
+def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[dict[str, Any]]]:
     return plan_key(wanted, before, files.secret_class(before) if before is not None else {})
 
 
-def plan_keyring(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
+def plan_keyring(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[dict[str, Any]]]:
     """A keyring of one entity; what else the file holds is not ours to keep: it is named after the entity."""
     section = files.sections_of((before or b"").decode("latin-1")).get(wanted["entity"], {})
     return plan_key(wanted, before, files.key_facts(section["key"]) if section.get("key") else {"class": "no key"})
 
 
-def plan_key(wanted: dict[str, Any], before: bytes | None, old: dict[str, Any]) -> tuple[bytes, list[Change]]:
+def plan_key(wanted: dict[str, Any], before: bytes | None, old: dict[str, Any]) -> tuple[bytes, list[dict[str, Any]]]:
     after = wanted["content"].encode()
     told = None if before is None else old.get("fingerprint") or old["class"]
     same = told == wanted["fingerprint"]
     return after, [] if same else [{"what": "key", "before": told, "after": wanted["fingerprint"]}]
 
 
-def plan_settings(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[Change]]:
+def plan_settings(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[dict[str, Any]]]:
     """Lines "name = value" of one section: those that differ are replaced, all others stay as they are."""
     if before is None:
         return wanted["content"].encode(), [{"what": "file", "before": None, "after": "created"}]
@@ -128,7 +127,7 @@ def replaced(text: str, section: str, name: str, value: str) -> str:
     return text[: span[0]] + body + text[span[1] :]
 
 
-def ownership(path: str, mode: int) -> list[Change]:
+def ownership(path: str, mode: int) -> list[dict[str, Any]]:
     found = os.stat(path)
     told = f"{found.st_mode & 0o7777:04o} {found.st_uid}:{found.st_gid}"
     wanted = f"{mode:04o} 0:0"

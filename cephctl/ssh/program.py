@@ -54,7 +54,7 @@ print("\\n" + {mark!r} + json.dumps(answer))
 """
 
 
-def program(function: str, arguments: dict[str, Any]) -> bytes:
+def program(function: str, arguments: Any) -> bytes:
     """The text for `function` ("facts.facts"). It carries secrets where the arguments do: it goes to stdin only."""
     module, _, name = function.partition(".")
     request = {"module": module, "function": name, "arguments": arguments}
