@@ -29,14 +29,14 @@ def pins() -> list[dict[str, Any]]:
     return found
 
 
-def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> Iterator[tuple[str, str]]:
+def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> list[tuple[str, str]]:
     """Pairs: "live" or "detached", and the path as the process knows it."""
     folder = "/proc/" + pid
     space = os.readlink(folder + "/ns/mnt")
     if space not in spaces:
         spaces[space] = mounts_in(folder)
     known, ceph, devices = spaces[space]
-    held: list[tuple[str, str]] = []
+    held = []
     for number, path in mount_ids(folder):
         if number in ceph:
             held.append(("live", path))
@@ -45,7 +45,7 @@ def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> I
     with open(folder + "/maps", errors="replace") as file:
         mapped = {tuple(line.split(None, 5)[3:6:2]) for line in file if line.count(" ") > 5}
     held += [("live", path.strip()) for device, path in (pair for pair in mapped if len(pair) == 2) if device in devices]
-    return iter(held)
+    return held
 
 
 def mounts_in(folder: str) -> tuple[set[int], set[int], set[str]]:

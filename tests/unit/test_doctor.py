@@ -111,3 +111,9 @@ def test_a_file_without_facts_is_one_clear_line(tmp_path: Path, content: str) ->
     shown = cephctl("node", "doctor", "--from", str(file))
     assert shown.status == 2
     assert str(file) in shown.stderr
+
+
+def test_who_holds_a_zombie_is_named_and_restarted() -> None:
+    [warning] = next(each for each in judged(RECORDINGS / "lazy_umount.json").nodes if each.node == NODE).warnings
+    assert any("of holder.service holds /acme" in line for line in warning.node_says)
+    assert "systemctl restart holder.service" in str(warning.remedy)

@@ -10,4 +10,4 @@ def inject(scene: Scene) -> None:
     scene.on(f"systemctl stop nginx node-agent; umount -l {PATH}; systemctl start var-www-storage.mount nginx node-agent")
 
 
-FAULT = Fault("ZOMBIE_CLIENT", inject, severity="HEALTH_WARN", heal=lambda scene: scene.on("systemctl stop holder"))
+FAULT = Fault("ZOMBIE_CLIENT", inject, severity="HEALTH_WARN", status=0, after=lambda scene: scene.on("systemctl stop holder"))
