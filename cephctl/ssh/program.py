@@ -7,18 +7,18 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# In the order in which they import each other.
+# In the order in which they import each other; a question gets those up to its own, so what is asked often stands early.
 MODULES = (
     "mounts",
+    "children",
+    "probes",
+    "brief",
     "kernel_log",
     "files",
     "network",
-    "children",
-    "probes",
     "systemd",
     "pins",
     "facts",
-    "brief",
     "actions",
     "deploy",
 )

@@ -17,7 +17,9 @@ QEMU = "qemu-system-x86_64"
 # A snapshot holds the machine's devices and its boot arguments: it is made anew when these change.
 SNAPSHOT = "booted"
 BOOT = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1"
-HARDWARE = ("-cpu", "max", "-m", "512", "-display", "none", "-no-reboot")
+# A new generation id at each wake makes the guest reseed its random numbers: without it every mount has the nonce of the last one,
+# and one that was evicted is a blocklisted one from then on.
+HARDWARE = ("-cpu", "max", "-m", "512", "-display", "none", "-no-reboot", "-device", "vmgenid,guid=auto")
 SSH_OPTIONS = (
     "-F", "none", "-i", str(SSH_KEY), "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR",
     "-o", "BatchMode=yes",

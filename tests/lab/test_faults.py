@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import Lab
-from tests.lab.faults.fault import NODE, Fault, Scene, names
+from tests.lab.faults.fault import NODE, Fault, Scene, fault_named, names
 from tests.lab.platform import running_release
 from tests.lab.shell import LabError
 
@@ -50,11 +49,6 @@ SAMPLE = frozenset(
     ]
 )
 FAULTS = [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.matrix) for name in names()]
-
-
-def fault_named(name: str) -> Fault:
-    found: Fault = importlib.import_module(f"tests.lab.faults.{name}").FAULT
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from cephctl.doctor.gather import load
 from cephctl.doctor.verdict import Examination, examine, load_checks
 from cephctl.model import Severity
 from tests.command import PROJECT, Cephctl
-from tests.lab.faults.fault import NODE, Fault, names
+from tests.lab.faults.fault import NODE, fault_named, names
 
 RECORDINGS = PROJECT / "tests/facts"
 HEALTHY = RECORDINGS / "healthy.json"
@@ -31,7 +30,7 @@ def test_every_fault_is_recorded() -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_a_recorded_fault_is_named(name: str) -> None:
-    fault: Fault = importlib.import_module(f"tests.lab.faults.{name}").FAULT
+    fault = fault_named(name)
     found = judged(RECORDINGS / f"{name}.json")
     if fault.cluster:
         assert fault.code in {each.code for each in found.cluster}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pty
 import select
@@ -188,6 +189,11 @@ def read_all(descriptor: int) -> str:
         pass
     os.close(descriptor)
     return said.decode(errors="replace")
+
+
+def fault_named(name: str) -> Fault:
+    found: Fault = importlib.import_module(f"tests.lab.faults.{name}").FAULT
+    return found
 
 
 def names() -> list[str]:
