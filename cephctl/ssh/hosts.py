@@ -96,7 +96,7 @@ def exchange(client: paramiko.SSHClient, settings: Settings, question: Question,
             channel.shutdown_write()
         output, complaint, status = collect(channel, settings, end, question.seconds)
     except (OSError, EOFError, paramiko.SSHException) as error:
-        text = str(error) or type(error).__name__
+        text = "the node closed it" if isinstance(error, (EOFError, ConnectionError)) else str(error) or type(error).__name__
         raise NodeFailed("NODE_UNREACHABLE", settings.node, f"SSH to {place(settings)} broke: {text}") from None
     return Answer(decoded(settings, output, complaint, status), asked, time.time())
 
