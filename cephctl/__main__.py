@@ -6,7 +6,7 @@ import os
 import sys
 
 # Nouns whose verbs ask the cluster.
-ASKING = {"tenant", "node", "mds", "cluster"}
+ASKING = {"tenant", "node", "keys", "mds", "cluster"}
 
 
 def main() -> None:
@@ -17,9 +17,9 @@ def main() -> None:
 
         # Before anything else is imported: loading the Ceph libraries takes as long as all the rest.
         prepare()
-    from cephctl.cli import run
+    from cephctl.cli import execute
 
-    status = run(sys.argv[1:])
+    status = execute(sys.argv[1:])
     sys.stderr.flush()
     # Everything is written, or cannot be: the interpreter's own end would only take time, or fail at it again.
     os._exit(status)

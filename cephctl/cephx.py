@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,14 @@ is not enough (measured, 16.2)."""
 OPERATOR_CAPS: Mapping[str, str] = {"mon": ", ".join(MON_CAPS.values()), "mds": "allow *"}
 """The least that all commands need. `mds 'allow *'` because the MDS gives its session list to nobody with less (16.2), and quotas need
 its `p` anyway."""
+
+
+ROTATION_CAPS: Mapping[str, str] = {
+    "mon": 'allow command "auth ls", allow command "auth get", allow command "auth import", allow command "auth rm"',
+    "osd": "allow rwx namespace=cephctl",
+}
+"""What `keys rotate` needs beyond that. Ceph can scope `auth import` to no entity: who may use it can give himself any caps."""
+SECRET_BYTES = {"aes": 16, "aes256k": 32}
 
 
 class MalformedKey(ValueError):
@@ -71,6 +80,29 @@ def parse_key(text: str) -> Key:
         raise MalformedKey(f"truncated: {len(secret)} of {length} bytes of secret")
     created = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000 % 1_000_000)
     return Key(KEY_TYPES[number], created, secret)
+
+
+def new_key(kind: str, created: float, secret: bytes | None = None) -> str:
+    """A key as text: a fresh one, or one with a former secret whose header tells when it was put back.
+
+    >>> key = parse_key(new_key("aes", 1e9))
+    >>> key.type, key.created.year, parse_key(new_key("aes", 2e9, key.secret)).fingerprint == key.fingerprint
+    ('aes', 2001, True)
+    """
+    secret = secret or os.urandom(SECRET_BYTES[kind])
+    number = next(number for number, name in KEY_TYPES.items() if name == kind)
+    header = HEADER.pack(number, int(created), int(created % 1 * 1e9), len(secret))
+    return base64.b64encode(header + secret).decode()
+
+
+def keyring_text(entity: str, key: str, caps: Mapping[str, str] | None = None) -> str:
+    """A keyring of one entity, as Ceph writes it."""
+    lines = [f"[{entity}]", f"\tkey = {key}", *(f'\tcaps {service} = "{quoted(cap)}"' for service, cap in (caps or {}).items())]
+    return "\n".join(lines) + "\n"
+
+
+def quoted(cap: str) -> str:
+    return cap.replace("\\", "\\\\").replace('"', '\\"')
 
 
 @dataclass(frozen=True)
@@ -123,3 +155,9 @@ def caps_command(verb: str, entity: str, caps: Mapping[str, str]) -> str:
     "ceph auth caps client.a mon 'allow r'"
     """
     return f"ceph auth {verb} {entity} " + " ".join(f"{service} '{cap}'" for service, cap in caps.items())
+
+
+def web_caps(filesystem: str, root: str) -> dict[str, str]:
+    """The caps of an entity that mounts one directory of one file system: no more, and no service less."""
+    path = "" if root == "/" else f" path={root}"
+    return {"mon": "allow r", "osd": f"allow rw tag cephfs data={filesystem}", "mds": f"allow rw{path}"}

@@ -45,6 +45,11 @@ SETTINGS = (
     Setting("mount", "entity", str, "client.web", "the entity that they mount it as"),
     Setting("mount", "options", str, "noatime", "their further mount options"),
     Setting("mount", "sentinel", str, ".cephctl-sentinel", "the file below the path that the OSD probe reads"),
+    Setting(
+        "haproxy", "socket", str, None, "HAProxy's admin socket: a path, or HOST:PORT; without it nodes are changed under load"
+    ),
+    Setting("haproxy", "backend", str, None, "its backend; without it, a node's shard. A server has its node's name"),
+    Setting("runs", "directory", str, "/var/lib/cephctl/runs", "where the records of rolling changes are kept"),
     Setting("ssh", "config", str, None, "an ssh configuration; without it, the user's and the system's"),
     Setting("ssh", "timeout", float, 30.0, "seconds that one node may take to answer"),
 )
@@ -199,7 +204,12 @@ def check_values(values: Mapping[str, Value]) -> None:
         name = values[key]
         if not name.value.startswith("client.") or name.value == "client.":
             raise UsageError(f"{name.source}: '{name.value}' is no client entity", f"write it as client.NAME, such as {example}")
-    for key, meaning in (("tenants.root", "/tenants"), ("mount.root", "/web"), ("mount.path", "/var/www/storage")):
+    for key, meaning in (
+        ("tenants.root", "/tenants"),
+        ("mount.root", "/web"),
+        ("mount.path", "/var/www/storage"),
+        ("runs.directory", "/var/lib/cephctl/runs"),
+    ):
         path = values[key]
         if os.path.normpath(path.value) != path.value or not path.value.startswith("/"):
             raise UsageError(f"{path.source}: {key} must be an absolute path, such as {meaning}, not '{path.value}'")

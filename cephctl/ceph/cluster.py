@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.login import Login, caps_hint, create_hint, is_operators
 from cephctl.ceph.worker import Report, Waiting
-from cephctl.cephx import MON_CAPS, OPERATOR_CAPS
+from cephctl.cephx import MON_CAPS, OPERATOR_CAPS, ROTATION_CAPS
 from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -101,11 +101,11 @@ class Cluster:
         """What the monitors run, as `ceph version` prints it."""
         return str(self.command("version")["version"])
 
-    def command(self, prefix: str, **arguments: Any) -> Any:
-        """One command to the monitors, its JSON answer decoded."""
+    def command(self, prefix: str, stdin: str = "", **arguments: Any) -> Any:
+        """One command to the monitors, its JSON answer decoded. What is secret travels in `stdin`."""
         self.report(Waiting(self.monitors_named(), f"answer '{prefix}'"))
         request = json.dumps({"prefix": prefix, "format": "json", **arguments})
-        code, output, text = self.handle.mon_command(request, b"")
+        code, output, text = self.handle.mon_command(request, stdin.encode())
         return self._decode(prefix, code, output, text, self.monitors_named())
 
     def mds_command(self, daemon: str, prefix: str, **arguments: Any) -> Any:
@@ -134,7 +134,8 @@ class Cluster:
                 raise Unanswered(whom, f"answer '{prefix}'", self.target.seconds)
             case errno.EACCES | errno.EPERM:
                 service = "mds" if whom.startswith("mds.") else "mon"
-                raise denied(self.target.entity, f"run '{prefix}'", service, MON_CAPS.get(prefix, MON_CAPS[""]))
+                cap = f'allow command "{prefix}"' if prefix.startswith("auth ") else MON_CAPS[""]
+                raise denied(self.target.entity, f"run '{prefix}'", service, MON_CAPS.get(prefix, cap))
             case errno.ENOENT:
                 raise NotFound(f"{whom}: '{prefix}': {text or 'no such object'}")
             case errno.ESHUTDOWN:
@@ -146,6 +147,11 @@ class Cluster:
 
 def denied(entity: str, deed: str, service: str, mon_cap: str = MON_CAPS[""]) -> Denied:
     """The error for caps that do not suffice."""
+    if service == "osd" or mon_cap in ROTATION_CAPS["mon"].split(", "):
+        needed = mon_cap if service == "mon" else ROTATION_CAPS[service]
+        return Denied(
+            f"{entity} may not {deed}: it lacks {service} '{needed}'", "keys are changed as client.admin: -n client.admin"
+        )
     needed = mon_cap if service == "mon" else OPERATOR_CAPS[service]
     return Denied(
         f"{entity} may not {deed}: it lacks {service} '{needed}'",

@@ -19,6 +19,8 @@ from cephctl.model import Outcome
 NOUNS = {
     "tenant": "Tenants: list them, their usage, their quotas.",
     "node": "Web nodes: diagnose and remount their CephFS.",
+    "keys": "CephX keys: age, use and caps; rotate the web nodes' key with nobody noticing.",
+    "run": "Rolling changes that are under way, or were interrupted.",
     "mds": "Metadata servers: status, client sessions, eviction, failover.",
     "cluster": "The Ceph cluster: status, blocklist.",
     "config": "cephctl's own configuration.",
@@ -30,6 +32,7 @@ Examples:
   cephctl tenant usage --over 90           who is nearly full
   cephctl node doctor                      why a web node's mount does not work, and what helps
   cephctl node remount web-1-node-1        a new mount, verified, and all that stands on it
+  cephctl keys rotate client.web           a new key for all web nodes, one after the other
   cephctl mds status                       ranks, standbys, what is wrong
   cephctl cluster status -f json | jq .health
 
@@ -119,7 +122,7 @@ def usage_error(error: click.ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:], hint)
 
 
-def run(arguments: Sequence[str]) -> int:
+def execute(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     app = App()
     try:

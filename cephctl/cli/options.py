@@ -62,10 +62,12 @@ class Verb(click.Command):
     def __init__(self, *arguments: Any, changes: bool = False, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         shown = (FORMAT, YES, DRY_RUN) if changes else (FORMAT,)
+        own = {name for parameter in self.params for name in parameter.opts}
         for make in GLOBAL_OPTIONS:
             parameter = make()
             parameter.hidden = make not in shown
-            self.params.append(parameter)
+            if not own & set(parameter.opts):
+                self.params.append(parameter)
 
 
 class Noun(click.Group):
@@ -125,6 +127,17 @@ def complete_nodes_and_shards(ctx: click.Context, parameter: click.Parameter, in
     except CephctlError:
         return []
     return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Runs of this machine."""
+    from cephctl.rolling.record import recorders
+
+    app = ctx.find_object(App) or App()
+    try:
+        return [each.run for each in recorders(app.config["runs.directory"]) if each.run.startswith(incomplete)]
+    except CephctlError:
+        return []
 
 
 NODES = click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)

@@ -10,14 +10,15 @@ from cephctl.config import Node
 from cephctl.doctor.gather import site_of
 from cephctl.errors import CephctlError, ExitStatus
 from cephctl.model import Outcome, Table
-from cephctl.provision.files import FileChange, push, read_credentials
+from cephctl.provision.files import FileChange, push, read_credentials, wanted
 
 
 def run(app: App, nodes: Sequence[Node]) -> Outcome:
     """Look, show, ask, write."""
     site = site_of(app.config)
     [credentials] = app.ask(partial(read_credentials, site.entity))
-    changes, errors = parted(push(nodes, site, credentials, write=False))
+    files = wanted(site, credentials)
+    changes, errors = parted(push(nodes, site, files, write=False))
     table = Table(FileChange, tuple(changes))
     if not changes or app.dry_run:
         notes = () if changes or errors else ("nothing differs",)
@@ -25,7 +26,7 @@ def run(app: App, nodes: Sequence[Node]) -> Outcome:
     if not app.yes:
         app.confirm(table, "Write these files?")
     names = {change.node for change in changes}
-    written, failed = parted(push([node for node in nodes if node.name in names], site, credentials, write=True))
+    written, failed = parted(push([node for node in nodes if node.name in names], site, files, write=True))
     return Outcome(Table(FileChange, tuple(written)), status([*errors, *failed], nodes), (*errors, *failed))
 
 

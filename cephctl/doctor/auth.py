@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cephctl.cephx import caps_command
+from cephctl.cephx import caps_command, web_caps
 from cephctl.doctor.caps import clauses, excludes, reaches_pool, sees_file_system
 from cephctl.doctor.check import PUSH, REMOUNT, Depth, Trouble, check
 from cephctl.doctor.view import View
@@ -15,9 +15,7 @@ ENTITY = "cluster.entity"
 
 def wanted_caps(view: View) -> dict[str, str]:
     """The caps that a web node needs: no more, and never fewer services than this."""
-    name = (view.file_system or {"name": "cephfs"})["name"]
-    path = "" if view.site.root == "/" else f" path={view.site.root}"
-    return {"mon": "allow r", "osd": f"allow rw tag cephfs data={name}", "mds": f"allow rw{path}"}
+    return web_caps((view.file_system or {"name": "cephfs"})["name"], view.site.root)
 
 
 def restore_caps(view: View) -> str:
@@ -210,7 +208,8 @@ def auth_refused(view: View) -> Iterator[Trouble]:
     the cluster frees the processes (measured on Linux 6.1).
     """
     event = view.events.get("auth_refused")
-    if event and view.client:
+    # The log does not say whose attempt it was: a mount through which the monitors answer was not meant.
+    if event and view.client and view.probe("mon").get("status") != "ok":
         yield Trouble(
             "the kernel client tries to log in and is refused",
             node=(f"kernel log, {event.count} times, last {event.age:.0f} s before: {event.text}",),

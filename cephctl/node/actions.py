@@ -321,10 +321,9 @@ def tried(happened: Callable[[], bool]) -> bool:
         return False
 
 
-def climb(request: dict[str, Any], *parts: Callable[[Ladder], None]) -> dict[str, Any]:
+def climb(ladder: Ladder, *parts: Callable[[Any], None]) -> dict[str, Any]:
     """One at a time on this node; the second is told so."""
     os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
-    ladder = Ladder(request)
     # lockf, which children do not inherit: an umount that still flushes must not keep it.
     lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -343,12 +342,12 @@ def climb(request: dict[str, Any], *parts: Callable[[Ladder], None]) -> dict[str
 
 
 def remount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(request, Ladder.down, Ladder.up)
+    return climb(Ladder(request), Ladder.down, Ladder.up)
 
 
 def mount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(request, Ladder.alone, Ladder.up)
+    return climb(Ladder(request), Ladder.alone, Ladder.up)
 
 
 def umount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(request, Ladder.down)
+    return climb(Ladder(request), Ladder.down)

@@ -28,8 +28,10 @@ def push(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def told_systemd(request: dict[str, Any], changes: list[dict[str, Any]]) -> str | None:
-    """Have systemd read a unit that was changed, and enable it; or what kept it from that."""
+    """Have systemd read a unit that was changed, and enable it; or what kept it from that. Without a unit there is nothing to do."""
     unit = request["enable"]
+    if unit is None:
+        return None
     try:
         if systemd.run("systemctl", "is-enabled", unit).strip() != "enabled":
             changes.append({"path": unit, "what": "enabled", "before": "no", "after": "yes"})
@@ -39,6 +41,14 @@ def told_systemd(request: dict[str, Any], changes: list[dict[str, Any]]) -> str 
     except TimeoutError as error:
         return f"the files are written, but {error}"
     return None
+
+
+def remove(request: dict[str, Any]) -> dict[str, Any]:
+    """Remove files that are of no more use; those that were there are told. With `write` false they stay."""
+    there = [path for path in request["paths"] if os.path.lexists(path)]
+    for path in there if request["write"] else ():
+        os.unlink(path)
+    return {"removed": there}
 
 
 def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[dict[str, Any]]]:

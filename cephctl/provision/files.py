@@ -133,9 +133,11 @@ def options(site: Site) -> str:
     return ",".join([*words, *(() if "_netdev" in words else ("_netdev",))])
 
 
-def push(nodes: Sequence[Node], site: Site, credentials: Credentials, write: bool) -> Iterator[FileChange | CephctlError]:
-    """What differs on each node; with `write`, it no longer does."""
-    arguments = {"files": wanted(site, credentials), "write": write, "enable": unit_name(site.path)}
+def push(
+    nodes: Sequence[Node], site: Site, files: Sequence[dict[str, Any]], write: bool, unit: bool = True
+) -> Iterator[FileChange | CephctlError]:
+    """What differs on each node from these files; with `write`, it no longer does. With `unit` the unit is enabled, too."""
+    arguments = {"files": files, "write": write, "enable": unit_name(site.path) if unit else None}
     question = Question("deploy.push", lambda _: arguments, PUSH_SECONDS)
     for node, answer in ask_all(nodes, question, site.ssh_config):
         if isinstance(answer, NodeFailed):

@@ -18,9 +18,10 @@ MODULES = (
     "network",
     "systemd",
     "pins",
+    "deploy",
     "facts",
     "actions",
-    "deploy",
+    "switch",
 )
 OLDEST = (3, 8)
 # The answer is one line behind this mark: what a login script prints in front of it is nobody's JSON.

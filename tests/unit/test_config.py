@@ -67,5 +67,5 @@ def test_the_template_is_valid_and_complete(tmp_path: Path) -> None:
     defaults = load_text(tmp_path, template())
     assert all(defaults[setting.key] == setting.default for setting in SETTINGS)
     uncommented = "\n".join(line.removeprefix("#") for line in template().splitlines() if not line.startswith("# "))
-    assert set(tomllib.loads(uncommented)) == {"ceph", "tenants", "mount", "ssh", "nodes"}
+    assert set(tomllib.loads(uncommented)) == {"ceph", "tenants", "mount", "haproxy", "runs", "ssh", "nodes"}
     load_text(tmp_path, uncommented)

@@ -28,6 +28,7 @@ LAYERS = {
     "cephctl.provision": "logic",
     "cephctl.rolling": "logic",
     "cephctl.ceph": "access",
+    "cephctl.balancer": "access",
     "cephctl.ssh": "access",
     "cephctl.node": "node",
     "cephctl": "model",

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
+from typing import Any
 
 from cephctl.ssh.program import MARK, MODULES, program
 
 
-def test_all_modules_load_and_one_answers() -> None:
-    text = program(f"{MODULES[-1]}.seconds", "1min 30s")
+def test_a_function_of_one_module_answers() -> None:
+    assert answer("deploy.seconds", "1min 30s") == {"answer": 90}
+
+
+def test_all_modules_load() -> None:
+    assert answer(f"{MODULES[-1]}.entity_of", {"super_options": ["rw", "name=web"]}) == {"answer": "client.web"}
+
+
+def answer(function: str, argument: Any) -> Any:
+    text = program(function, argument)
     done = subprocess.run(["/usr/bin/python3", "-I", "-S", "-"], input=text, capture_output=True, timeout=60, check=False)
     assert done.stderr == b""
-    assert json.loads(done.stdout.decode().strip().removeprefix(MARK)) == {"answer": 90}
+    return json.loads(done.stdout.decode().strip().removeprefix(MARK))

@@ -1,0 +1,256 @@
+"""cephctl keys rotate, and what goes on with a run: resume, rollback"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from cephctl.balancer.haproxy import Balancer
+from cephctl.ceph.keys import Entity
+from cephctl.ceph.lease import Lease, LeaseHeld, check_free
+from cephctl.cli.app import App
+from cephctl.cli.doctor import asked
+from cephctl.cli.progress import Progress
+from cephctl.config import Node
+from cephctl.doctor.gather import PROBE_SECONDS, site_of
+from cephctl.doctor.verdict import examine
+from cephctl.errors import CephctlError, ExitStatus, Refused, UsageError
+from cephctl.model import Column, Kind, Outcome, Record, Table
+from cephctl.rolling.journey import Journey, keep_old_key, lease_of, plan_in
+from cephctl.rolling.preflight import Request, Situation, misused, refusals, type_of_key, warnings
+from cephctl.rolling.record import ENDED, Plan, Recorder, new_run, recorders, state_of
+from cephctl.rolling.rotation import FORWARD, Rotation, described, other_name
+from cephctl.rolling.world import Platform
+
+# Seconds that a step takes, where no earlier run tells.
+GUESSES = {"away": 30.0, "back": 30.0, "to": 30.0, "files": 5.0}
+
+
+@dataclass(frozen=True)
+class PlannedStep(Record):
+    """One step of the plan; `seconds` is what it took in earlier runs here, or a guess."""
+
+    step: str
+    text: str
+    seconds: float
+
+    columns = (Column("text", "STEP"), Column("seconds", "ABOUT", Kind.DURATION))
+
+
+def rotate(app: App, request: Request, break_lock: bool) -> Outcome:
+    """Look, refuse what is unsafe, show, ask, and go."""
+    config = app.config
+    if trouble := misused(request, config["mount.entity"], config["ceph.name"]):
+        raise trouble
+    nodes = chosen(app, request.skipped)
+    other = other_name(request.entity, request.strategy)
+    check_no_run(app, request.entity)
+    identity = Lease(f"run.{request.entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
+    [told] = app.ask(partial(check_free, identity))
+    if told is not None:
+        return taken_over(app, told) if break_lock else refused_lock(request, told)
+    seen = look(app, request.entity, other, nodes)
+    if refused := tuple(refusals(request, other, nodes, seen)):
+        return Outcome(None, refused[0].status if len(refused) == 1 else ExitStatus.REFUSED, refused)
+    assert seen.entity
+    plan = plan_of(request, other, nodes, seen, seen.entity)
+    shown = planned(app, plan, FORWARD)
+    notes = tuple(warnings(request, bool(balancer(app))))
+    if request.compromised:
+        notes += tuple(f"will be evicted: {described(each)}" for each in seen.sessions if each.entity == request.entity)
+    if app.dry_run:
+        return Outcome(shown, notes=notes)
+    for note in notes:
+        app.warn(note)
+    if not app.yes:
+        app.confirm(shown, f"Rotate the key of {request.entity} on {len(nodes)} nodes?")
+    return begin(app, plan, seen.entity)
+
+
+def chosen(app: App, skipped: Mapping[str, str]) -> list[Node]:
+    app.config.check_nodes(skipped)
+    nodes = [node for node in app.config.nodes if node.name not in skipped]
+    if not nodes:
+        raise UsageError("there are no nodes left to rotate on", "add each to cephctl.toml: [nodes.NAME] with address and shard")
+    return nodes
+
+
+def check_no_run(app: App, entity: str) -> None:
+    """An unfinished run of this machine is to be ended first, one way or the other."""
+    for recorder in recorders(app.config["runs.directory"]):
+        plan, notes = recorder.read()
+        state = state_of(recorder, notes)
+        if plan.entity == entity and state not in ENDED:
+            hint = f"cephctl run show {plan.run}" if state == "running" else f"cephctl run resume {plan.run}, or run rollback"
+            raise Refused(f"run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}, is {state}", hint)
+
+
+def refused_lock(request: Request, told: Mapping[str, Any]) -> Outcome:
+    raise LeaseHeld(f"run.{request.entity}", told, alive=False)
+
+
+def taken_over(app: App, told: Mapping[str, Any]) -> Outcome:
+    """Go on with the run of a machine that is lost. Its old key was there; here it is kept only if it is not changed yet."""
+    plan = plan_in(told)
+    recorder = Recorder(app.config["runs.directory"], plan.run)
+    app.warn(f"taking over run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}")
+    if not app.yes and not app.dry_run:
+        app.confirm(Table(PlannedStep, ()), "Is that machine lost for good?")
+    if app.dry_run:
+        return Outcome(None, notes=(f"would go on with run {plan.run}",))
+    platform = world(app, lease_of(plan, socket.gethostname()))
+    recorder.create(plan)
+    platform.take_lock(take_over=True)
+    keep_old_key(recorder, plan, platform.entity(plan.entity))
+    return go(app, recorder, plan, FORWARD)
+
+
+def look(app: App, entity: str, other: str, nodes: Sequence[Node]) -> Situation:
+    """Both sides, as the doctor sees them, and what only a rotation asks."""
+    facts = asked(app, nodes, PROBE_SECONDS, pins=True)
+    found = examine(facts.nodes, facts.cluster, facts.site)
+    platform = world(app, None)
+    answering = [node.name for node in facts.nodes if not node.failure]
+    looks = platform.looks(answering)
+    away = {name: platform.not_in_service(name) or platform.out_of_service(name) for name in answering}
+    sessions = platform.sessions() if "error" not in facts.cluster else []
+    return Situation(facts, found, platform.entity(entity), platform.entity(other), sessions, looks, away)
+
+
+def balancer(app: App) -> Balancer | None:
+    place = app.config["haproxy.socket"]
+    return Balancer(place, app.config["haproxy.backend"] or None) if place else None
+
+
+def plan_of(request: Request, other: str, nodes: Sequence[Node], seen: Situation, entity: Entity) -> Plan:
+    now = time.time()
+    return Plan(
+        run=new_run(now),
+        began=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        operator=os.environ.get("SUDO_USER") or getpass.getuser(),
+        host=socket.gethostname(),
+        cluster=seen.facts.cluster["monmap"]["fsid"],
+        strategy=request.strategy,
+        entity=request.entity,
+        other=other,
+        caps=dict(entity.caps),
+        old={"fingerprint": entity.fingerprint, "type": entity.type, "created": entity.created},
+        key_type=type_of_key(request, seen.facts, seen.looks),
+        compromised=request.compromised,
+        nodes=tuple(node.name for node in nodes),
+        skipped=dict(request.skipped),
+    )
+
+
+def world(app: App, lease: Lease | None) -> Platform:
+    return Platform(app.ask, lease, site_of(app.config), app.config.nodes, balancer(app))
+
+
+def planned(app: App, plan: Plan, direction: str) -> Table:
+    """What is left to do, with the times that earlier runs took."""
+    steps = Rotation(plan, world(app, None), direction, lambda: None).steps()
+    took = dict(times(app))
+    rows = []
+    for step in steps:
+        kind = step.id.partition(":")[0]
+        rows.append(PlannedStep(step.id, step.text, round(took.get(kind, GUESSES.get(kind, 1.0)), 1)))
+    return Table(PlannedStep, tuple(rows))
+
+
+def times(app: App) -> Iterator[tuple[str, float]]:
+    """Kind of step, and the median of what it took on this machine."""
+    seconds: dict[str, list[float]] = {}
+    for recorder in recorders(app.config["runs.directory"]):
+        for note in recorder.notes:
+            if note.what == "done" and isinstance(note.detail, dict):
+                seconds.setdefault(note.step.partition(":")[0], []).append(note.detail["seconds"])
+    for kind, values in seconds.items():
+        yield kind, statistics.median(values)
+
+
+def begin(app: App, plan: Plan, entity: Entity) -> Outcome:
+    """On disk first, then the lock, then the world."""
+    recorder = Recorder(app.config["runs.directory"], plan.run)
+    recorder.create(plan)
+    keep_old_key(recorder, plan, entity)
+    platform = world(app, lease_of(plan, socket.gethostname()))
+    try:
+        platform.take_lock()
+    except CephctlError:
+        recorder.destroy_key()
+        Journey(recorder, plan, platform, lambda note: None).note("run", "aborted", "the lock could not be had")
+        raise
+    return go(app, recorder, plan, FORWARD)
+
+
+def go(app: App, recorder: Recorder, plan: Plan, direction: str) -> Outcome:
+    platform = world(app, lease_of(plan, socket.gethostname()))
+    with Progress(app, plan, direction) as progress:
+        report = Journey(recorder, plan, platform, progress.hear).go(direction)
+    notes = [f"the old key, kept in {recorder.keyring} until now, is destroyed"]
+    if plan.strategy == "alternate":
+        notes.append(f"the nodes mount as {report.entity} now: set 'entity' of [mount] in cephctl.toml, and in your templates")
+    notes += [f"when {each.partition(':')[0]} is back: cephctl node push {each.partition(':')[0]}" for each in report.skipped]
+    return Outcome(report, notes=tuple(notes))
+
+
+def again(app: App, recorder: Recorder, direction: str, skipped: Mapping[str, str]) -> Outcome:
+    """Go on with a run of this machine, forward or back."""
+    plan, notes = recorder.read()
+    state = state_of(recorder, notes)
+    if state in ENDED:
+        raise Refused(f"run {plan.run} is {state}; there is nothing to go on with")
+    if state == "running":
+        raise Refused(f"run {plan.run} is at work", f"cephctl run show {plan.run}")
+    if skipped:
+        app.config.check_nodes(skipped)
+        plan = without(plan, skipped)
+    if app.dry_run:
+        return Outcome(planned(app, plan, direction))
+    if not app.yes:
+        app.confirm(planned(app, plan, direction), f"Go {'on' if direction == FORWARD else 'back'} with run {plan.run}?")
+    return go(app, recorder, plan, direction)
+
+
+def without(plan: Plan, skipped: Mapping[str, str]) -> Plan:
+    return replace(plan, nodes=tuple(n for n in plan.nodes if n not in skipped), skipped={**plan.skipped, **skipped})
+
+
+def give_up(app: App, recorder: Recorder, force: bool) -> Outcome:
+    """End a run where it is. Refused while something is half-way, for then it is to be resumed or rolled back."""
+    plan, notes = recorder.read()
+    state = state_of(recorder, notes)
+    if state in (*ENDED, "running"):
+        raise Refused(f"run {plan.run} is {state}")
+    platform = world(app, lease_of(plan, socket.gethostname()))
+    left = [] if force else half_done(world(app, None), plan)
+    if left:
+        raise Refused(
+            f"run {plan.run} is half-way: {'; '.join(left)}",
+            f"cephctl run resume {plan.run}, or run rollback; --force leaves it so",
+        )
+    journey = Journey(recorder, plan, platform, lambda note: None)
+    with recorder.alone():
+        recorder.destroy_key()
+        journey.note("run", "aborted", "forced" if force else None)
+    platform.give_lock_back()
+    return Outcome(None, notes=(f"run {plan.run} is given up",))
+
+
+def half_done(platform: Platform, plan: Plan) -> list[str]:
+    """What a run has begun and not brought to an end."""
+    entity, other = platform.entity(plan.entity), platform.entity(plan.other)
+    left = []
+    if entity is None or entity.fingerprint != plan.old["fingerprint"]:
+        left.append(f"the key of {plan.entity} is not the old one")
+    if other and plan.strategy != "in-place":
+        left.append(f"{plan.other} exists")
+    return left

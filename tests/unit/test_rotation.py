@@ -1,0 +1,264 @@
+"""Every strategy, cut off at every touch of the world, then resumed or rolled back; over a world in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from cephctl.ceph.keys import Entity, entity_of
+from cephctl.cephx import new_key
+from cephctl.rolling.record import Plan
+from cephctl.rolling.rotation import BACK, FORWARD, Rotation, other_name
+from cephctl.rolling.steps import Stalled, carry_out
+from cephctl.rolling.world import Seen, Session
+
+CAPS = {"mon": "allow r", "osd": "allow rw tag cephfs data=cephfs", "mds": "allow rw"}
+NODES = ("one", "two", "three")
+WEB = "client.web"
+
+
+class Cut(BaseException):
+    """The program was killed."""
+
+
+def made(name: str, key: str) -> Entity:
+    return entity_of({"entity": name, "caps": CAPS, "key": key})
+
+
+@dataclass
+class Memory:
+    """A cluster and nodes. `cut` is the touch at which it ends; a change at that touch is made when `done` is true.
+
+    A node's mount and each of its sessions are (entity, fingerprint, time).
+    """
+
+    cut: int | None = None
+    done: bool = False
+    touches: int = 0
+    clock: float = 1000.0
+    entities: dict[str, Entity] = field(default_factory=dict)
+    mounts: dict[str, tuple[str, str, float] | None] = field(default_factory=dict)
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    strangers: list[tuple[str, str, float]] = field(default_factory=list)
+    watched: bool = True
+
+    def touch(self, change: Callable[[], Any] | None = None) -> Any:
+        self.touches += 1
+        self.clock += 1
+        if self.touches == self.cut:
+            if self.done and change:
+                change()
+            raise Cut
+        answer = change() if change else None
+        if self.watched:
+            self.check()
+        return answer
+
+    def check(self) -> None:
+        """Nobody's mount lives on a key that the cluster does not know."""
+        for node, mount in self.mounts.items():
+            assert mount, node
+            name, fingerprint, _ = mount
+            assert self.entities[name].fingerprint == fingerprint, f"{node} lives on a key that is gone"
+
+    # The protocol
+
+    def now(self) -> float:
+        return self.clock
+
+    def entity(self, name: str) -> Entity | None:
+        self.touch()
+        return self.entities.get(name)
+
+    def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None:
+        assert caps == CAPS
+        self.touch(lambda: self.entities.update({name: made(name, key)}))
+
+    def remove_entity(self, name: str) -> None:
+        self.touch(lambda: self.entities.pop(name, None))
+
+    def sessions(self) -> list[Session]:
+        self.touch()
+        return list(self.all_sessions())
+
+    def all_sessions(self) -> Iterator[Session]:
+        known: list[tuple[str | None, tuple[str, str, float] | None]] = [
+            *self.mounts.items(),
+            *((None, s) for s in self.strangers),
+        ]
+        for number, (node, mount) in enumerate(known):
+            if mount:
+                yield Session(number, "a", mount[0], node, "host", f"10.0.0.1:0/{number}", "open", self.clock - mount[2])
+
+    def evict(self, session: Session) -> None:
+        assert session.node is None
+        self.touch(lambda: self.strangers.pop(session.id - len(self.mounts)))
+
+    def seen(self, node: str) -> Seen:
+        self.touch()
+        mount = self.mounts[node]
+        return Seen(mount[0] if mount else None, None if mount else "not mounted")
+
+    def switch(self, node: str, entity: Entity) -> dict[str, Any]:
+        def change() -> None:
+            assert self.entities[entity.name].fingerprint == entity.fingerprint, "a mount with a wrong key is refused"
+            self.mounts[node] = (entity.name, entity.fingerprint, self.clock)
+
+        self.touch(change)
+        return {"gap_ms": 1.0}
+
+    def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
+        self.touch()
+        return next((node for node in nodes if self.files[node].get(entity.name) != entity.fingerprint), None)
+
+    def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None:
+        for node in nodes:
+            self.touch(lambda node=node: self.files[node].update({entity.name: entity.fingerprint}))  # type: ignore[misc]
+
+    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
+        found = [node for node in nodes if entity in self.files[node]]
+        self.touch(lambda: [self.files[node].pop(entity) for node in found] if remove else None)
+        return found
+
+    def out_of_service(self, node: str) -> str | None:
+        self.touch()
+        return None
+
+
+@dataclass
+class Case:
+    """A rotation of client.web on three nodes that mount as it."""
+
+    strategy: str
+    compromised: bool = False
+    world: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.old = made(WEB, new_key("aes", 10.0))
+        self.world.watched = self.strategy != "in-place"
+        self.world.entities[WEB] = self.old
+        for node in NODES:
+            self.world.mounts[node] = (WEB, self.old.fingerprint, 20.0)
+            self.world.files[node] = {WEB: self.old.fingerprint}
+        told = {"fingerprint": self.old.fingerprint, "type": "aes", "created": self.old.created}
+        self.plan = Plan(
+            "r",
+            "now",
+            "me",
+            "here",
+            "fsid",
+            self.strategy,
+            WEB,
+            other_name(WEB, self.strategy),
+            CAPS,
+            told,
+            "aes",
+            self.compromised,
+            NODES,
+            {},
+        )
+
+    def go(self, direction: str) -> None:
+        rotation = Rotation(self.plan, self.world, direction, lambda: self.old)
+        carry_out(rotation.steps(), lambda *_: None, lambda seconds: None)
+
+    def cut_off(self, at: int, done: bool, direction: str = FORWARD) -> bool:
+        """Whether it was cut off at this touch; else it came to its end before."""
+        self.world.touches, self.world.cut, self.world.done = 0, at, done
+        try:
+            self.go(direction)
+        except Cut:
+            return True
+        finally:
+            self.world.cut = None
+        return False
+
+    def check_end(self, direction: str) -> None:
+        """All nodes on one key, in use and on disk; no other entity; the right key."""
+        world = self.world
+        name = self.plan.other if (self.strategy, direction) == ("alternate", FORWARD) else WEB
+        assert set(world.entities) == {name}
+        key = world.entities[name].fingerprint
+        assert (key == self.old.fingerprint) == (direction == BACK)
+        assert world.files == {node: {name: key} for node in NODES}
+        for mount in world.mounts.values():
+            assert mount
+            assert mount[:2] == (name, key)
+
+
+STRATEGIES = ("overlap", "alternate", "in-place")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_all_the_way(strategy: str) -> None:
+    case = Case(strategy)
+    case.go(FORWARD)
+    case.check_end(FORWARD)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("done", [False, True], ids=["before", "behind"])
+@pytest.mark.parametrize("then", [FORWARD, BACK])
+def test_cut_off_at_every_touch(strategy: str, done: bool, then: str) -> None:
+    at = 0
+    while True:
+        at += 1
+        case = Case(strategy)
+        if not case.cut_off(at, done):
+            break
+        case.go(then)
+        case.check_end(then)
+    assert at > 20, "it touches the world often, or this tests nothing"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("then", [FORWARD, BACK])
+def test_cut_off_on_the_way_back_at_every_touch(strategy: str, then: str) -> None:
+    """From half-way forward, and from the place where only the last entity was to be removed."""
+    total = Case(strategy)
+    total.go(FORWARD)
+    for half in (total.world.touches // 2, total.world.touches - 2):
+        at = 0
+        while True:
+            at += 1
+            case = Case(strategy)
+            assert case.cut_off(half, done=True)
+            if not case.cut_off(at, done=True, direction=BACK):
+                break
+            case.go(then)
+            case.check_end(then)
+
+
+def test_a_stranger_stops_it_before_the_key_is_changed() -> None:
+    case = Case("overlap")
+    case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
+    steps = Rotation(case.plan, case.world, FORWARD, lambda: case.old).steps()
+    unused = next(step for step in steps if step.id == f"unused:{WEB}")
+    for step in steps[: steps.index(unused)]:
+        step.act()
+    assert "unknown host" in (unused.missing() or "")
+    assert case.world.entities[WEB] == case.old
+
+
+def test_a_thief_is_evicted_and_named() -> None:
+    case = Case("in-place", compromised=True)
+    case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
+    said: list[Any] = []
+    rotation = Rotation(case.plan, case.world, FORWARD, lambda: case.old)
+    carry_out(rotation.steps(), lambda step, what, detail: said.append(detail), lambda seconds: None)
+    assert not case.world.strangers
+    assert any("unknown host" in line for detail in said if isinstance(detail, dict) for line in detail.get("evicted", ()))
+    case.check_end(FORWARD)
+
+
+def test_without_the_old_key_there_is_no_way_back_but_forward() -> None:
+    case = Case("overlap")
+    case.go(FORWARD)
+    rotation = Rotation(case.plan, case.world, BACK, lambda: None)
+    with pytest.raises(Stalled, match="the old key is not on this machine"):
+        carry_out(rotation.steps(), lambda *_: None, lambda seconds: None)
+    case.go(FORWARD)
+    case.check_end(FORWARD)
