@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from cephctl.ceph.keys import Entity
 from cephctl.cephx import new_key
@@ -146,10 +147,14 @@ class Rotation:
         def refused() -> str | None:
             return self.world.out_of_service(node)
 
-        text = f"switch {node} to {name}"
-        return Step(
-            f"{way}:{node}", text, missing, lambda: self.world.switch(node, self.needed(name)), node, refused, SWITCH_SECONDS
-        )
+        def act() -> dict[str, Any]:
+            wanted = self.needed(name)
+            # So that the age of its session tells for certain which key it was opened with.
+            while self.world.now() - wanted.created < 2 * CLOCK_SECONDS:
+                self.world.wait(CLOCK_SECONDS / 2)
+            return self.world.switch(node, wanted)
+
+        return Step(f"{way}:{node}", f"switch {node} to {name}", missing, act, node, refused, SWITCH_SECONDS)
 
     def unused(self, name: str, old_only: bool = False) -> Step:
         """Nobody anywhere has a session with a key that is to go."""

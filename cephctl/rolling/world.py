@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
@@ -57,6 +57,7 @@ class World(Protocol):
     """What the strategies need. Every method may raise a CephctlError, and may be cut off at any point."""
 
     def now(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
     def entity(self, name: str) -> Entity | None: ...
     def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None: ...
     def remove_entity(self, name: str) -> None: ...
@@ -253,18 +254,18 @@ class Platform:
             self.balancer.undrain(self.nodes[node].shard, node, self.wait)
 
 
-def nothing(cluster: Any) -> Iterator[None]:
+def nothing(cluster: Any) -> Generator[None]:
     """Only the lock is renewed."""
     yield from ()
 
 
-def evict_session(session: Session, cluster: Any) -> Iterator[None]:
+def evict_session(session: Session, cluster: Any) -> Generator[None]:
     """By id, at the MDS that has it: without a filter 16.2 would evict everybody."""
     cluster.mds_command(session.mds, "client evict", filters=[f"id={session.id}"])
     yield None
 
 
-def read_monitors(cluster: Any) -> Iterator[Credentials]:
+def read_monitors(cluster: Any) -> Generator[Credentials]:
     """Where the cluster is, without any key."""
     found = monmap(cluster.command("mon dump"))
     monitors = tuple((kind, host, port) for mon in found["monitors"] for kind, host, port in mon["addresses"])

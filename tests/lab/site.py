@@ -117,6 +117,12 @@ def write_config(cluster: Cluster, known_hosts: Path) -> None:
         'name = "client.cephctl"',
         f"keyring = {quote(str(cluster.keyring('client.cephctl')))}",
         "",
+        "[haproxy]",
+        f"socket = {quote(str(HAPROXY_SOCKET))}",
+        "",
+        "[runs]",
+        f"directory = {quote(str(RUN / 'runs'))}",
+        "",
         "[ssh]",
         f"config = {quote(str(SSH_CONFIG))}",
     ]

@@ -69,6 +69,9 @@ class Memory:
     def now(self) -> float:
         return self.clock
 
+    def wait(self, seconds: float) -> None:
+        self.clock += seconds
+
     def entity(self, name: str) -> Entity | None:
         self.touch()
         return self.entities.get(name)
