@@ -9,7 +9,7 @@ NEWEST = .venv-newest
 RUNTIME = python3 python3-click python3-yaml python3-paramiko python3-rich python3-rados python3-cephfs openssh-client
 DEV = python3-venv
 CEPH = ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common
-LAB = $(CEPH) iproute2 kmod debootstrap qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs openssh-client openssh-server haproxy curl bash zsh fish
+LAB = $(CEPH) iproute2 kmod debootstrap qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs openssh-client openssh-server haproxy curl bash zsh fish strace
 
 apt = dpkg -s $(1) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(1) >/dev/null; }
 
