@@ -244,4 +244,4 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
         return WRITERS[kind](value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(printable, value)) if isinstance(value, tuple) else printable(str(value))
+    return (", ".join(map(printable, value)) or "-") if isinstance(value, tuple) else printable(str(value))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cephctl.cli.app import App, table
+from cephctl.cli.app import App
 from cephctl.cli.node import ALL, NAMES
 from cephctl.cli.node import chosen as chosen_nodes
 from cephctl.cli.options import Noun, complete_nodes
@@ -17,7 +17,8 @@ from cephctl.cli.verdict import FAIL_ON, status_of_findings
 from cephctl.errors import CephctlError, Refused, UsageError
 from cephctl.model import Outcome, Table
 
-ENTITY = click.argument("entity", required=False)
+# Not "entity", which is what --name is kept as.
+ENTITY = click.argument("whose", metavar="[ENTITY]", required=False)
 # The checks that are about keys and caps; what else is wrong with a node is the doctor's.
 AUDITED = ("ENTITY_", "CAPS_", "KEY_", "KEYRING_", "SECRET_", "KERNEL_KEY_", "AUTH_", "NAME_PREFIXED", "NODE_", "FACTS_")
 
@@ -38,20 +39,24 @@ def list_keys(app: App, everything: bool) -> Outcome:
     from cephctl.status.keys import KeyRow
     from cephctl.status.keys import list_keys as listed
 
-    return table(KeyRow, app.ask(partial(listed, app.config.nodes, everything, app.config["mount.entity"])))
+    found = list(app.ask(partial(listed, app.config.nodes, everything, app.config["mount.entity"])))
+    rows = tuple(each for each in found if isinstance(each, KeyRow))
+    return Outcome(
+        Table(KeyRow, rows), notes=tuple(f"only the web nodes' entity is shown: {each}" for each in found if each not in rows)
+    )
 
 
 @group.command()
 @ENTITY
 @click.pass_obj
-def show(app: App, entity: str | None) -> Any:
+def show(app: App, whose: str | None) -> Any:
     """Show an entity: its key's type and age, its caps, its sessions.
 
     Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they live on one that is gone.
     """
     from cephctl.status.keys import show_key
 
-    [shown] = app.ask(partial(show_key, named(app, entity), app.config.nodes, time.time()))
+    [shown] = app.ask(partial(show_key, named(app, whose), app.config.nodes, time.time()))
     return shown
 
 
@@ -85,12 +90,12 @@ def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
 
 
 @group.command()
-@click.argument("entity")
+@click.argument("whose", metavar="ENTITY")
 @click.option("--format", "kind", type=click.Choice(["keyring", "secret"]), default="keyring", help="A keyring, or the bare key.")
 @click.option("-o", "--output", metavar="FILE", help="Where to; it is made 0600, and must not be there yet.")
 @click.option("--stdout", is_flag=True, help="Print the key instead, also on a terminal.")
 @click.pass_obj
-def export(app: App, entity: str, kind: str, output: str | None, stdout: bool) -> str | Outcome:
+def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) -> str | Outcome:
     """Write an entity's key to a file.
 
     It is the only command that gives out a key, and never to a terminal unless --stdout says so.
@@ -99,12 +104,12 @@ def export(app: App, entity: str, kind: str, output: str | None, stdout: bool) -
 
     if stdout == bool(output):
         raise UsageError("say where to: -o FILE, or --stdout")
-    [(text, fingerprint)] = app.ask(partial(exported, named(app, entity), kind))
+    [(text, fingerprint)] = app.ask(partial(exported, named(app, whose), kind))
     if stdout:
         return str(text)
     assert output
     write_secret(output, text)
-    return Outcome(None, notes=(f"wrote {kind} of {entity}, key {fingerprint}, to {output}",))
+    return Outcome(None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",))
 
 
 def write_secret(path: str, text: str) -> None:
@@ -139,7 +144,7 @@ def write_secret(path: str, text: str) -> None:
 @click.option("--break-lock", is_flag=True, help="Take over the unfinished run of a machine that is lost.")
 @click.option("--i-really-mean-it", "really", is_flag=True, help="Also client.admin.")
 @click.pass_obj
-def rotate(app: App, entity: str | None, skip: tuple[str, ...], reason: str | None, break_lock: bool, **options: Any) -> Outcome:
+def rotate(app: App, whose: str | None, skip: tuple[str, ...], reason: str | None, break_lock: bool, **options: Any) -> Outcome:
     """Give the web nodes' entity a new key, with nobody noticing.
 
     A second entity with the same caps takes over, node by node: out of HAProxy, a new mount made beside the old one, verified, and put
@@ -157,7 +162,7 @@ def rotate(app: App, entity: str | None, skip: tuple[str, ...], reason: str | No
         raise UsageError("a stolen key is changed in place: --compromised and --strategy alternate exclude each other")
     strategy = "in-place" if options["compromised"] else options["strategy"]
     request = Request(
-        named(app, entity), strategy, options["compromised"], options["really"], options["key_type"], reasons(skip, reason)
+        named(app, whose), strategy, options["compromised"], options["really"], options["key_type"], reasons(skip, reason)
     )
     return carry_out(app, request, break_lock)
 
@@ -170,26 +175,26 @@ def caps() -> None:
 @caps.command("show")
 @ENTITY
 @click.pass_obj
-def caps_show(app: App, entity: str | None) -> Table:
+def caps_show(app: App, whose: str | None) -> Table:
     """Show an entity's caps, service by service."""
     from cephctl.status.keys import Cap, show_key
 
-    [shown] = app.ask(partial(show_key, named(app, entity), app.config.nodes, time.time()))
+    [shown] = app.ask(partial(show_key, named(app, whose), app.config.nodes, time.time()))
     return Table(Cap, shown.caps)
 
 
 @caps.command("diff")
 @ENTITY
 @click.pass_obj
-def caps_diff(app: App, entity: str | None) -> Table:
+def caps_diff(app: App, whose: str | None) -> Table:
     """Compare an entity's caps with what a web node needs."""
-    return caps_table(app, named(app, entity))
+    return caps_table(app, named(app, whose))
 
 
 @caps.command("apply", changes=True)
 @ENTITY
 @click.pass_obj
-def caps_apply(app: App, entity: str | None) -> Outcome:
+def caps_apply(app: App, whose: str | None) -> Outcome:
     """Give an entity the caps that a web node needs, no more.
 
     All services are written at once, for `ceph auth caps` deletes those it is not told of. A session keeps the caps it was opened with:
@@ -197,7 +202,7 @@ def caps_apply(app: App, entity: str | None) -> Outcome:
     """
     from cephctl.ceph.keys import change_caps
 
-    name = named(app, entity)
+    name = named(app, whose)
     plan = caps_table(app, name)
     if not any(row.changed for row in plan.rows):  # type: ignore[attr-defined]  # rows of one type
         return Outcome(None, notes=("nothing differs",))
@@ -217,7 +222,7 @@ def caps_table(app: App, name: str) -> Table:
     return Table(CapChange, tuple(app.ask(partial(caps_changes, name, wanted))))
 
 
-def named(app: App, entity: str | None) -> str:
+def named(app: App, whose: str | None) -> str:
     """The entity that was named, or the web nodes'; "web" is client.web."""
-    name = entity or str(app.config["mount.entity"])
+    name = whose or str(app.config["mount.entity"])
     return name if "." in name else f"client.{name}"

@@ -87,13 +87,13 @@ def told(note: Note) -> str:
     """One note as a line.
 
     >>> told(Note(0, "back:web-1", "done", {"seconds": 12.3, "gap_ms": 2.9, "instance": "10.0.0.1:0/7"}))
-    'back web-1: done in 12 s, 2.9 ms without a mount, client 10.0.0.1:0/7'
+    'back web-1: done in 12 s, at most 2.9 ms without a mount, client 10.0.0.1:0/7'
     """
     detail = note.detail
     words = [f"{note.step.replace(':', ' ')}: {cell(note)}"]
     if isinstance(detail, dict):
         if detail.get("gap_ms") is not None:
-            words.append(f"{detail['gap_ms']} ms without a mount")
+            words.append(f"at most {detail['gap_ms']} ms without a mount")
         words += [f"client {detail['instance']}"] if detail.get("instance") else []
         words += [f"evicted {each}" for each in detail.get("evicted", ())]
     elif detail:

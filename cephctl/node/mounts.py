@@ -79,7 +79,14 @@ def clients(with_requests: bool = True) -> list[dict[str, Any]]:
         raise FileNotFoundError("debugfs is not mounted on /sys/kernel/debug")
     if not os.path.isdir(DEBUGFS):
         return []
-    return [client(name, with_requests) for name in sorted(os.listdir(DEBUGFS)) if ".client" in name]
+    found = []
+    for name in sorted(os.listdir(DEBUGFS)):
+        try:
+            found += [client(name, with_requests)] if ".client" in name else []
+        except FileNotFoundError:
+            # It ended while it was looked at.
+            continue
+    return found
 
 
 def client(name: str, with_requests: bool) -> dict[str, Any]:

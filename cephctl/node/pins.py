@@ -18,15 +18,17 @@ def pins() -> list[dict[str, Any]]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                held = holds(name, spaces)
+                found += pins_of(name, spaces)
             except OSError:
                 # It has ended, or it is a kernel thread.
                 continue
-            for state in ("live", "detached"):
-                files = [path for where, path in held if where == state]
-                if files:
-                    found.append(dict(who(name), mount=state, files=files[:MOST_NAMED], count=len(files)))
     return found
+
+
+def pins_of(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> list[dict[str, Any]]:
+    held = holds(pid, spaces)
+    states = {state: [path for where, path in held if where == state] for state in ("live", "detached")}
+    return [dict(who(pid), mount=state, files=files[:MOST_NAMED], count=len(files)) for state, files in states.items() if files]
 
 
 def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> list[tuple[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,9 @@ from tests.command import Cephctl, Result
 from tests.lab import platform, site
 from tests.lab.conftest import Lab
 from tests.lab.faults.fault import KEYRING, SECRET, Scene
-from tests.lab.places import INSIDE, NODES, RUN
-from tests.lab.shell import wait_until
-from tests.lab.witness import LINE, appended, executed, keepers, operator_files, spellings, traced, visitors, writers
+from tests.lab.places import HAPROXY_SOCKET, INSIDE, NODES, RUN
+from tests.lab.shell import LabError, wait_until
+from tests.lab.witness import LINE, appended, executed, keepers, operator_files, secret_of, spellings, traced, visitors, writers
 
 WEB, NEXT = "client.web", "client.web-next"
 FIRST, SECOND = list(NODES)[:2]
@@ -67,7 +69,13 @@ class Attempt:
     def __init__(self, command: list[str]) -> None:
         environment = Cephctl({"CEPHCTL_CONFIG": str(RUN / "cephctl.toml")}).variables({})
         self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
         )
         self.said: list[str] = []
         self.output: list[str] = []
@@ -114,11 +122,20 @@ def scene(healthy: Lab) -> Iterator[Scene]:
     played = Scene(healthy)
     played.set_clocks()
     yield played
+    forget_runs(played)
     played.keep_key()
     if not played.is_healthy():
         played.restore()
         played.wait_until_healthy()
+
+
+def forget_runs(scene: Scene) -> None:
+    """What a test that failed left behind is no business of the next one."""
     shutil.rmtree(RUN / "runs", ignore_errors=True)
+    scene.ceph("auth", "rm", NEXT)
+    admin = (*scene.admin, "--pool", "cephfs_metadata", "--namespace", "cephctl")
+    with contextlib.suppress(LabError):
+        scene.lab.cluster.run("rados", *admin, "rm", f"run.{WEB}", timeout=30)
 
 
 @pytest.fixture
@@ -129,7 +146,7 @@ def operator(scene: Scene) -> Operator:
 def check_whole(operator: Operator, old: str, rotated: bool = True) -> None:
     """All nodes healthy and in service on one key, the wanted one; nothing else left of it."""
     scene = operator.scene
-    assert (operator.key() != old) is rotated
+    assert (secret_of(operator.key()) != secret_of(old)) is rotated
     assert NEXT not in operator.entities()
     scene.keep_key()
     scene.wait_until_healthy()
@@ -231,6 +248,84 @@ def test_a_full_disk_stops_it_and_nothing_is_half_done(operator: Operator) -> No
     done = operator("run", "resume", operator.run, "--yes")
     assert done.status == 0, done.stderr
     check_whole(operator, old)
+
+
+@dataclass(frozen=True)
+class Accident:
+    """What happens in mid-run: after `when` was said, and how it is mended. `goes_on` where a run should not even notice."""
+
+    when: str
+    happens: Callable[[Scene], object]
+    mended: Callable[[Scene], object]
+    goes_on: bool = False
+
+
+def refuse_the_other(scene: Scene) -> None:
+    scene.ceph("auth", "caps", NEXT, "mon", "allow r", "osd", "allow rw tag cephfs data=cephfs", "mds", "allow r path=/nowhere")
+
+
+ACCIDENTS = {
+    "mon_restarts": Accident(f"away {FIRST}: done", lambda scene: scene.kill("mon.a"), lambda scene: scene.revive("mon.a")),
+    "mds_fails_over": Accident(
+        f"away {FIRST}: done", lambda scene: scene.ceph("mds", "fail", "0"), lambda scene: None, goes_on=True
+    ),
+    "haproxy_gone": Accident(
+        f"away {FIRST}: done",
+        lambda scene: HAPROXY_SOCKET.rename(HAPROXY_SOCKET.with_suffix(".away")),
+        lambda scene: HAPROXY_SOCKET.with_suffix(".away").rename(HAPROXY_SOCKET),
+    ),
+    "key_refused": Accident(f"away {FIRST}: done", refuse_the_other, lambda scene: None),
+    "node_dies": Accident(
+        f"back {SECOND}: at work",
+        lambda scene: scene.lab.nodes[SECOND].stop(),
+        lambda scene: come_back(scene, SECOND),
+    ),
+}
+
+
+def come_back(scene: Scene, node: str) -> None:
+    """A machine that starts again, with the key that the cluster has by then, as its own disk would have it."""
+    scene.keep_key()
+    platform.reset_and_wait(scene.lab.nodes[node])
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.matrix) for name in ACCIDENTS])
+@pytest.mark.parametrize("then", ["resume", "rollback"])
+def test_an_accident_on_the_way(operator: Operator, name: str, then: str) -> None:
+    """It stops where it is safe, says so, and both ways out lead to the end."""
+    scene, old, accident = operator.scene, operator.key(), ACCIDENTS[name]
+    attempt = operator.rotate()
+    attempt.until(accident.when)
+    accident.happens(scene)
+    ended = attempt.result()
+    accident.mended(scene)
+    if accident.goes_on:
+        assert ended.status == 0, ended.output
+        check_whole(operator, old)
+        return
+    assert ended.status == 7, ended.output
+    assert f"run resume {operator.run}" in ended.stderr
+    done = operator("run", then, operator.run, "--yes")
+    assert done.status == 0, done.output
+    check_whole(operator, old, rotated=then == "resume")
+
+
+def test_the_name_takes_turns(operator: Operator) -> None:
+    """alternate, there and back; the operator's configuration follows."""
+    scene, other, config = operator.scene, f"{WEB}-b", RUN / "cephctl.toml"
+    plain = config.read_text()
+    try:
+        there = operator.rotate("--strategy", "alternate").result()
+        assert there.status == 0, there.output
+        assert WEB not in operator.entities()
+        assert scene.on(f"test ! -e {SECRET} && grep -q name=web-b /etc/systemd/system/var-www-storage.mount") == 0
+        config.write_text(f'{plain}\n[mount]\nentity = "{other}"\n')
+        scene.wait_until_healthy()
+        back = operator("keys", "rotate", other, "--strategy", "alternate", "--yes")
+        assert back.status == 0, back.output
+    finally:
+        config.write_text(plain)
+    check_whole(operator, "AAAA" * 8)
 
 
 def test_two_operators(operator: Operator) -> None:
