@@ -22,4 +22,5 @@ def main() -> None:
     client.shutdown()
 
 
-main()
+if __name__ == "__main__":
+    main()

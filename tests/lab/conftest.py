@@ -14,6 +14,15 @@ from tests.lab.machine import Machine
 from tests.lab.places import CONFIG, INSIDE
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of what runs on the newer release, `make test` plays what is marked as worth it on both; `make faults` all."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if parameters.get("platform_up", platform.HOST_RELEASE) != platform.HOST_RELEASE and not item.get_closest_marker("both"):
+            item.add_marker(pytest.mark.matrix)
+
+
 @dataclass(frozen=True)
 class Lab:
     """The platform, and cephctl as its operator runs it."""

@@ -51,6 +51,9 @@ SAMPLE = frozenset(
 FAULTS = [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.matrix) for name in names()]
 
 
+pytestmark = pytest.mark.both
+
+
 @pytest.fixture(scope="module")
 def healthy(platform_up: Lab) -> Lab:
     scene = Scene(platform_up)

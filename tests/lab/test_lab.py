@@ -26,6 +26,7 @@ def used(lab: Lab, tenant: str) -> int:
     return int(row["rbytes"])
 
 
+@pytest.mark.both
 def test_a_quota_stops_a_write_from_a_web_node_and_more_room_lets_it_on(lab: Lab) -> None:
     before = used(lab, "acme")
     assert lab.cephctl("tenant", "quota", "set", "acme", "20M", "--yes").status == 0
@@ -49,6 +50,7 @@ def test_a_quota_stops_a_write_from_a_web_node_and_more_room_lets_it_on(lab: Lab
         on(lab, "web-1-node-0", f"sudo rm -f {FILE} {FILE}.2")
 
 
+@pytest.mark.both
 def test_every_node_is_a_session_with_its_name(lab: Lab) -> None:
     rows = [row for row in lab.cephctl("mds", "sessions", "-f", "json").json if row["entity"] == "client.web"]
     assert {row["node"] for row in rows} == set(NODES)

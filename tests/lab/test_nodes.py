@@ -46,6 +46,7 @@ def instance(scene: Scene, name: str = NODE) -> str:
     return str(row["address"])
 
 
+@pytest.mark.both
 def test_a_remount_is_a_new_client_and_everything_runs_again(scene: Scene) -> None:
     before = instance(scene)
     done = node(scene, "remount", NODE, CONFIRMED, "-f", "json")
@@ -174,6 +175,7 @@ def test_ctrl_c_says_that_the_node_goes_on(scene: Scene) -> None:
     wait_until("the end", lambda: scene.is_healthy(NODE), 90, every=1)
 
 
+@pytest.mark.both
 def test_push_writes_only_what_differs_and_shows_no_key(scene: Scene) -> None:
     assert node(scene, "push", "--all", CONFIRMED, "-f", "json").json == []
     key = scene.ceph("auth", "get-key", "client.web").strip()
@@ -225,6 +227,7 @@ def test_no_key_is_seen_in_any_process_of_either_side(scene: Scene) -> None:
     assert scene.on(f"grep -qF '{key[:20]}' /tmp/seen", check=False) == 1
 
 
+@pytest.mark.both
 def test_eviction_of_a_node_is_said_and_undone_by_a_remount(scene: Scene) -> None:
     mds = scene.lab.cephctl
     address = instance(scene)
