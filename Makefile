@@ -55,6 +55,7 @@ unit: $(VENV)/ready
 bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench
 	$(VENV)/bin/python -m tests.bench_ssh
+	$(VENV)/bin/python -m tests.bench_rotation
 
 faults: lab-packages $(VENV)/ready
 	$(VENV)/bin/pytest -q -m "" tests/lab

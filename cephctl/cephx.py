@@ -31,11 +31,11 @@ OPERATOR_CAPS: Mapping[str, str] = {"mon": ", ".join(MON_CAPS.values()), "mds": 
 its `p` anyway."""
 
 
-ROTATION_CAPS: Mapping[str, str] = {
-    "mon": 'allow command "auth ls", allow command "auth get", allow command "auth import", allow command "auth rm"',
+KEYS_CAPS: Mapping[str, str] = {
+    "mon": ", ".join(f'allow command "auth {verb}"' for verb in ("ls", "get", "import", "rm", "caps")),
     "osd": "allow rwx namespace=cephctl",
 }
-"""What `keys rotate` needs beyond that. Ceph can scope `auth import` to no entity: who may use it can give himself any caps."""
+"""What changing keys and caps needs beyond that. Ceph can scope `auth import` to no entity: who may use it can give himself any caps."""
 SECRET_BYTES = {"aes": 16, "aes256k": 32}
 
 

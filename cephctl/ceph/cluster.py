@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.login import Login, caps_hint, create_hint, is_operators
 from cephctl.ceph.worker import Report, Waiting
-from cephctl.cephx import MON_CAPS, OPERATOR_CAPS, ROTATION_CAPS
+from cephctl.cephx import KEYS_CAPS, MON_CAPS, OPERATOR_CAPS
 from cephctl.errors import Blocklisted, CephctlError, Denied, NotFound, Unanswered, UnexpectedAnswer, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ class Cluster:
 
 def denied(entity: str, deed: str, service: str, mon_cap: str = MON_CAPS[""]) -> Denied:
     """The error for caps that do not suffice."""
-    if service == "osd" or mon_cap in ROTATION_CAPS["mon"].split(", "):
-        needed = mon_cap if service == "mon" else ROTATION_CAPS[service]
+    if service == "osd" or mon_cap in KEYS_CAPS["mon"].split(", "):
+        needed = mon_cap if service == "mon" else KEYS_CAPS[service]
         return Denied(
             f"{entity} may not {deed}: it lacks {service} '{needed}'", "keys are changed as client.admin: -n client.admin"
         )

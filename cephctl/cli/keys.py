@@ -177,10 +177,10 @@ def caps() -> None:
 @click.pass_obj
 def caps_show(app: App, whose: str | None) -> Table:
     """Show an entity's caps, service by service."""
-    from cephctl.status.keys import Cap, show_key
+    from cephctl.status.keys import Cap
+    from cephctl.status.keys import show_caps as shown
 
-    [shown] = app.ask(partial(show_key, named(app, whose), app.config.nodes, time.time()))
-    return Table(Cap, shown.caps)
+    return Table(Cap, tuple(app.ask(partial(shown, named(app, whose)))))
 
 
 @caps.command("diff")

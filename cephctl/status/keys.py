@@ -112,7 +112,7 @@ def show_key(name: str, inventory: Sequence[Node], now: float, cluster: Cluster)
     entity = existing(name, cluster)
     sessions = [each for each in sessions_of(inventory, cluster) or () if each.entity == name]
     older = tuple(each.id for each in sessions if each.uptime_seconds > now - entity.created)
-    caps = tuple(Cap(service, text) for service, text in entity.caps.items())
+    caps = tuple(Cap(*each) for each in entity.caps.items())
     yield KeyShown(name, entity.type, entity.fingerprint, moment(entity), entity.pending, older, caps, tuple(sessions))
 
 
@@ -154,6 +154,11 @@ class CapChange(Record):
         Column("after", "THEN"),
         Column("changed", "DIFFERS"),
     )
+
+
+def show_caps(name: str, cluster: Cluster) -> Generator[Cap]:
+    """What an entity may do; no MDS is asked."""
+    yield from (Cap(*each) for each in existing(name, cluster).caps.items())
 
 
 def caps_changes(name: str, wanted: dict[str, str], cluster: Cluster) -> Generator[CapChange]:

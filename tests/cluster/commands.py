@@ -10,6 +10,10 @@ READS = (
     ("mds", "status"),
     ("mds", "sessions"),
     ("node", "sessions"),
+    ("keys", "list"),
+    ("keys", "show"),
+    ("keys", "caps", "show"),
+    ("keys", "caps", "diff"),
     ("cluster", "blocklist", "list"),
     ("cluster", "status"),
 )

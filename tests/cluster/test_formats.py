@@ -29,6 +29,10 @@ FIELDS = {
     "mds-status": "daemons findings",
     "mds-sessions": SESSION,
     "node-sessions": SESSION,
+    "keys-list": "entity type fingerprint created pending sessions used_by",
+    "keys-show": "entity type fingerprint created pending predating caps sessions",
+    "keys-caps-show": "service caps",
+    "keys-caps-diff": "service before after changed",
     "cluster-blocklist-list": "address range node until",
     "cluster-status": (
         "fsid health monitors quorum mgr_available osds osds_up osds_in pgs pgs_active_clean total_bytes used_bytes pools "

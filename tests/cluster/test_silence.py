@@ -18,7 +18,7 @@ from tests.lab.ceph import Cluster
 from tests.lab.shell import is_alive, stat_fields, wait_until
 
 TIMEOUT = ("--timeout", "2")
-MDS_COMMANDS = tuple(command for command in commands.ALL if command[0] != "cluster")
+MDS_COMMANDS = tuple(command for command in commands.ALL if command[0] != "cluster" and command[:2] != ("keys", "caps"))
 
 
 @contextmanager

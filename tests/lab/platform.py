@@ -47,6 +47,8 @@ def up(release: str) -> None:
     print("waking the web nodes")
     each(reset_if_down, nodes)
     site.start_haproxy()
+    for node in nodes:
+        site.put_in_service(node.name)
     site.wait_for_haproxy()
 
 
@@ -78,6 +80,8 @@ def reset(node: Machine) -> None:
     node.up()
     forget_client(cluster, node.address)
     site.deploy(node, cluster)
+    if site.haproxy_pid():
+        site.put_in_service(node.name)
 
 
 def forget_client(cluster: Cluster, address: str) -> None:

@@ -88,13 +88,22 @@ def wait_for_haproxy() -> None:
     wait_until("all web nodes up in HAProxy", lambda: set(haproxy_states().values()) == {"UP"}, 60)
 
 
-def haproxy_states() -> dict[str, str]:
-    """What HAProxy thinks of each node, from its admin socket."""
+def put_in_service(node: str) -> None:
+    """HAProxy's part of a reset: whoever drained a node and died left it so."""
+    tell_haproxy(f"set server web-1/{node} state ready")
+
+
+def tell_haproxy(command: str) -> str:
     with socket.socket(socket.AF_UNIX) as channel:
         channel.settimeout(5)
         channel.connect(str(HAPROXY_SOCKET))
-        channel.sendall(b"show stat\n")
-        rows = b"".join(iter(lambda: channel.recv(65536), b"")).decode().splitlines()
+        channel.sendall(command.encode() + b"\n")
+        return b"".join(iter(lambda: channel.recv(65536), b"")).decode()
+
+
+def haproxy_states() -> dict[str, str]:
+    """What HAProxy thinks of each node, from its admin socket."""
+    rows = tell_haproxy("show stat").splitlines()
     header = rows[0].lstrip("# ").split(",")
     stats = [dict(zip(header, row.split(","), strict=False)) for row in rows[1:] if row]
     return {row["svname"]: row["status"] for row in stats if row["svname"] in NODES}

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from cephctl.balancer.haproxy import Balancer
 from tests.command import Cephctl, Result
 from tests.lab import platform, site
 from tests.lab.conftest import Lab
@@ -134,7 +133,7 @@ def forget_runs(scene: Scene) -> None:
     """What a test that failed left behind is no business of the next one."""
     shutil.rmtree(RUN / "runs", ignore_errors=True)
     for node in NODES:
-        Balancer(str(HAPROXY_SOCKET), None).order("web-1", node, "ready")
+        site.put_in_service(node)
     scene.ceph("auth", "rm", NEXT)
     admin = (*scene.admin, "--pool", "cephfs_metadata", "--namespace", "cephctl")
     with contextlib.suppress(LabError):
@@ -291,6 +290,7 @@ def come_back(scene: Scene, node: str) -> None:
     """A machine that starts again, with the key that the cluster has by then, as its own disk would have it; still out of service."""
     scene.keep_key()
     platform.reset(scene.lab.nodes[node])
+    site.tell_haproxy(f"set server web-1/{node} state drain")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.matrix) for name in ACCIDENTS])
