@@ -32,10 +32,10 @@ HOLDER = Path(__file__).with_name("holder.py")
 class LightNodes(Platform):
     """The real cluster, with processes for nodes. `touch` counts every question, and what is between a node's own steps."""
 
-    def __init__(self, folder: Path, target: Target, plan: Plan, kill_at: int = 0) -> None:
+    def __init__(self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask) -> None:
         site = Site("/mnt", "/", plan.entity, "", "", None, None)
         nodes = [Node(name, f"10.9.9.{number}", "web-1") for number, name in enumerate(NAMES, start=1)]
-        super().__init__(lambda question: ask(target, question), lease_of(plan, "here"), site, nodes, None)
+        super().__init__(lambda question: asking(target, question), lease_of(plan, "here"), site, nodes, None)
         self.folder = folder
         self.target = target
         self.kill_at = kill_at

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from cephctl.ceph.ask import ask
 from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
 from cephctl.ceph.lease import LEASE_SECONDS, LeaseHeld, acquire, check_free, held, release
 from cephctl.ceph.target import Target
@@ -25,6 +24,7 @@ from cephctl.rolling.journey import keep_old_key, lease_of
 from cephctl.rolling.record import Plan, Recorder
 from cephctl.rolling.rotation import BACK, FORWARD, other_name
 from cephctl.rolling.world import nothing
+from tests.cluster.clean import ask_cleanly
 from tests.cluster.light import NAMES, LightNodes, hold
 from tests.lab.ceph import Cluster
 from tests.lab.shell import stop_pid
@@ -42,7 +42,7 @@ class Rolling:
     def __init__(self, folder: Path, target: Target, strategy: str) -> None:
         self.folder, self.target = folder, target
         (folder / "target.json").write_text(json.dumps(asdict(target)))
-        list(ask(target, partial(import_entity, WEB, new_key("aes", time.time() - 1000), CAPS)))
+        ask_cleanly(target, partial(import_entity, WEB, new_key("aes", time.time() - 1000), CAPS))
         self.old = self.entity(WEB)
         assert self.old
         told = {"fingerprint": self.old.fingerprint, "type": "aes", "created": self.old.created}
@@ -53,13 +53,13 @@ class Rolling:
         self.recorder = Recorder(str(folder / "runs"), "r1")
         self.recorder.create(self.plan)
         keep_old_key(self.recorder, self.plan, self.old)
-        self.world = LightNodes(folder, target, self.plan)
+        self.world = LightNodes(folder, target, self.plan, asking=ask_cleanly)
         for node in NAMES:
             self.world.keep(node, entity=WEB, pid=hold(target.conf, node, WEB, self.old.key))
         self.world.write_files(NAMES, self.old, False)
 
     def entity(self, name: str) -> Entity | None:
-        [found] = ask(self.target, partial(read_entity, name))
+        [found] = ask_cleanly(self.target, partial(read_entity, name))
         return found  # type: ignore[no-any-return]
 
     def go(self, direction: str, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
@@ -79,7 +79,7 @@ class Rolling:
             assert self.world.seen(node).entity == name
             assert self.world.file(node, name) == found.key
             assert self.world.file(node, gone) is None
-        plain = LightNodes(self.folder, self.target, self.plan)
+        plain = LightNodes(self.folder, self.target, self.plan, asking=ask_cleanly)
         plain.lease = None
         sessions = [each for each in plain.sessions() if each.entity in (WEB, self.plan.other)]
         assert sorted(str(each.node) for each in sessions) == sorted(NAMES)
@@ -95,8 +95,8 @@ class Rolling:
             stop_pid(state["pid"])
             stop_pid(state["old"])
         for name in (WEB, self.plan.other):
-            list(ask(self.target, partial(remove_entity, name)))
-        list(ask(self.target, partial(release, lease_of(self.plan, "here"))))
+            ask_cleanly(self.target, partial(remove_entity, name))
+        ask_cleanly(self.target, partial(release, lease_of(self.plan, "here")))
 
 
 @contextmanager
@@ -151,28 +151,28 @@ def test_killed_again_and_again_both_ways(target: Target, tmp_path: Path, strate
 def test_the_lock_is_run_into_and_outlives_its_holder_by_a_minute(target: Target) -> None:
     plan = Plan("a", "now", "anna", "one", "fsid", "overlap", "client.x", "client.x-next", {}, {}, "aes", False, (), {})
     mine, theirs = lease_of(plan, "one"), lease_of(plan, "two")
-    list(ask(target, partial(acquire, mine, False)))
+    ask_cleanly(target, partial(acquire, mine, False))
     try:
-        list(ask(target, partial(held, mine, nothing)))
+        ask_cleanly(target, partial(held, mine, nothing))
         for question in (partial(acquire, theirs, False), partial(held, theirs, nothing), partial(check_free, theirs)):
             with pytest.raises(LeaseHeld, match="anna@one") as refused:
-                list(ask(target, question))
+                ask_cleanly(target, question)
             assert refused.value.alive
         end = time.monotonic() + LEASE_SECONDS + 20
         while True:
             try:
-                [told] = ask(target, partial(check_free, theirs))
+                [told] = ask_cleanly(target, partial(check_free, theirs))
                 break
             except LeaseHeld:
                 assert time.monotonic() < end
                 time.sleep(2)
         assert told["run"] == "a"
         with pytest.raises(LeaseHeld, match="was not finished"):
-            list(ask(target, partial(acquire, theirs, False)))
-        list(ask(target, partial(acquire, theirs, True)))
+            ask_cleanly(target, partial(acquire, theirs, False))
+        ask_cleanly(target, partial(acquire, theirs, True))
         with pytest.raises(LeaseHeld):
-            list(ask(target, partial(held, mine, nothing)))
+            ask_cleanly(target, partial(held, mine, nothing))
     finally:
-        list(ask(target, partial(release, mine)))
-        list(ask(target, partial(release, theirs)))
-    assert list(ask(target, partial(check_free, mine))) == [None]
+        ask_cleanly(target, partial(release, mine))
+        ask_cleanly(target, partial(release, theirs))
+    assert ask_cleanly(target, partial(check_free, mine)) == [None]
