@@ -49,7 +49,11 @@ class LeaseHeld(Refused):
     def __init__(self, name: str, told: Mapping[str, Any], alive: bool) -> None:
         who = f"{told.get('operator', 'somebody')}@{told.get('host', 'somewhere')}"
         what = f"run {told.get('run', '?')} of {who}, begun {told.get('began', 'at an unknown time')},"
-        message = f"{what} is at work on {name}" if alive else f"{what} was not finished, and is silent now"
+        message = (
+            f"{what} is at work on {name.removeprefix('run.')}, or was a minute ago"
+            if alive
+            else f"{what} was not finished, and is silent now"
+        )
         hint = (
             f"wait for it, or talk to {who}"
             if alive

@@ -58,6 +58,8 @@ class NoteRow(Record):
     def shown(self) -> str:
         from cephctl.cli.progress import told
 
+        if self.what == "started":
+            return ""
         return told(Note(0, "", self.what, self.detail)).partition(": ")[2].removeprefix(self.what).lstrip(", ")
 
 
@@ -102,9 +104,11 @@ def group() -> None:
 
 @group.command("list")
 @click.pass_obj
-def list_runs(app: App) -> Table:
+def list_runs(app: App) -> Outcome:
     """List the runs of this machine, the oldest first."""
-    return Table(RunRow, tuple(row(each) for each in recorders(app.config["runs.directory"])))
+    directory = app.config["runs.directory"]
+    rows = tuple(row(each) for each in recorders(directory))
+    return Outcome(Table(RunRow, rows), notes=() if rows else (f"no runs in {directory}",))
 
 
 @group.command()

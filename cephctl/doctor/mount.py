@@ -121,7 +121,7 @@ def mount_read_only(view: View) -> Iterator[Trouble]:
 )
 def mount_by_hand(view: View) -> Iterator[Trouble]:
     """Source or name differ from the unit's: somebody mounted by hand, or changed the unit without remounting. The next boot
-    brings something else than what runs now.
+    brings something else than what runs now. A name that ends in -next is a key rotation's that has not come to its end.
     """
     if not view.is_mounted or not view.source:
         return
@@ -129,8 +129,10 @@ def mount_by_hand(view: View) -> Iterator[Trouble]:
     wanted = view.unit_option.get("name", name)
     told = view.source.rpartition(":/")[2].strip("/")
     if name != wanted or view.mount["source"].rpartition(":/")[2].strip("/") != told:
+        rotating = name == f"{wanted}-next"
         yield Trouble(
-            "the mount is not the unit's",
+            "a key rotation is under way here, or was broken off" if rotating else "the mount is not the unit's",
+            remedy="cephctl run list" if rotating else None,
             node=(f"mounted {view.mount['source']} name={name}", f"{view.unit_name}: What={view.source}, name={wanted}"),
         )
 
