@@ -44,6 +44,7 @@ def up(release: str) -> None:
         start_cluster(cluster, release, nodes[0].image.known_hosts)
         for node in nodes:
             node.stop()
+    keep_key(cluster)
     print("waking the web nodes")
     each(reset_if_down, nodes)
     site.start_haproxy()
@@ -59,6 +60,11 @@ def start_cluster(cluster: Cluster, release: str, known_hosts: Path) -> None:
     site.make_tenants(cluster, INSIDE)
     site.write_config(cluster, known_hosts)
     (RUN / "release").write_text(release)
+
+
+def keep_key(cluster: Cluster) -> None:
+    """The nodes get their key from this file; somebody may have rotated it."""
+    cluster.ceph("auth", "get", "client.web", "-o", cluster.keyring("client.web"))
 
 
 def machines() -> list[Machine]:

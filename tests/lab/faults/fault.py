@@ -136,8 +136,8 @@ class Scene:
             raise AssertionError(self.lab.cephctl("node", "doctor").output) from None
 
     def keep_key(self) -> None:
-        """The lab deploys the key from this file; a fault may have changed it."""
-        self.ceph("auth", "get", "client.web", "-o", str(self.lab.cluster.keyring("client.web")))
+        """A fault may have changed it."""
+        platform.keep_key(self.lab.cluster)
 
     def restore(self) -> None:
         """The whole lab as it was, whatever happened to it."""
