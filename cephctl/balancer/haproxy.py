@@ -48,7 +48,9 @@ class Balancer:
 
     def servers(self, shard: str) -> dict[str, Server]:
         """The servers of a shard's backend, by name."""
-        rows = csv.DictReader(self.ask("show stat").lstrip("# ").splitlines())
+        rows = list(csv.DictReader(self.ask("show stat").lstrip("# ").splitlines()))
+        if rows and not {"pxname", "svname", "status", "scur", "check_status"} <= set(rows[0]):
+            raise BalancerFailed(f"what answers at {self.place} is not HAProxy's admin socket", "see 'socket' in [haproxy]")
         found = [row for row in rows if row["pxname"] == self.of(shard) and row["svname"] not in ("FRONTEND", "BACKEND")]
         if not found:
             raise BalancerFailed(f"HAProxy at {self.place} has no backend {self.of(shard)}", "set 'backend' in [haproxy]")

@@ -145,6 +145,11 @@ class Cluster:
                 raise UnexpectedAnswer(f"{whom} answered '{prefix}' with {name}: {text}")
 
 
+def fsid_of(cluster: Cluster) -> Generator[str]:
+    """One answer: which cluster this is."""
+    yield str(cluster.command("mon dump")["fsid"])
+
+
 def denied(entity: str, deed: str, service: str, mon_cap: str = MON_CAPS[""]) -> Denied:
     """The error for caps that do not suffice."""
     if service == "osd" or mon_cap in KEYS_CAPS["mon"].split(", "):

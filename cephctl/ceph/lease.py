@@ -66,9 +66,13 @@ class LeaseHeld(Refused):
 
 
 def held(lease: Lease, question: Callable[[Cluster], Generator[Any]], cluster: Cluster) -> Generator[Any]:
-    """Ask something with the lock renewed first. LeaseHeld when it is another's by now."""
+    """Ask something with the lock renewed first. LeaseHeld when it is another's by now, or was meanwhile."""
     with namespace(cluster) as ioctx:
         take(ioctx, lease)
+        told = note_of(ioctx, lease.name)
+        if not told or not lease.is_ours(told):
+            ioctx.unlock(lease.name, "run", lease.holder)
+            raise LeaseHeld(lease.name, told or {}, alive=False)
     yield from question(cluster)
 
 

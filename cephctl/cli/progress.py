@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import UTC, datetime
@@ -49,7 +50,11 @@ class Progress:
             self.live.stop()
 
     def hear(self, note: Note) -> None:
-        line = told(note)
+        # Whatever becomes of who is told: the run goes on.
+        with contextlib.suppress(OSError, ValueError):
+            self.tell(note, printable(told(note)))
+
+    def tell(self, note: Note, line: str) -> None:
         journal(f"run {self.plan.run}: {line}")
         if self.live:
             self.cells[note.step] = cell(note)
@@ -57,7 +62,7 @@ class Progress:
             self.live.update(self.picture(), refresh=True)
         elif not self.quiet:
             at = datetime.fromtimestamp(note.at, UTC).strftime("%H:%M:%SZ")
-            click.echo(printable(f"cephctl: {at} {line}"), err=True)
+            click.echo(f"cephctl: {at} {line}", err=True)
 
     def picture(self) -> Table:
         """Nodes × phases, and the last word below."""

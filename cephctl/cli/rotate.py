@@ -8,12 +8,13 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from cephctl.balancer.haproxy import Balancer
+from cephctl.ceph.cluster import fsid_of
 from cephctl.ceph.keys import Entity
 from cephctl.ceph.lease import Lease, LeaseHeld, check_free
 from cephctl.cli.app import App
@@ -24,9 +25,9 @@ from cephctl.doctor.gather import PROBE_SECONDS, site_of
 from cephctl.doctor.verdict import examine
 from cephctl.errors import CephctlError, ExitStatus, Refused, UsageError
 from cephctl.model import Column, Kind, Outcome, Record, Table
-from cephctl.rolling.journey import Journey, keep_old_key, lease_of, plan_in
+from cephctl.rolling.journey import Journey, lease_of, plan_in
 from cephctl.rolling.preflight import Request, Situation, misused, refusals, type_of_key, warnings
-from cephctl.rolling.record import ENDED, Plan, Recorder, new_run, recorders, state_of
+from cephctl.rolling.record import ENDED, Note, Plan, Recorder, new_run, recorders, state_of, without
 from cephctl.rolling.rotation import FORWARD, Rotation, described, other_name
 from cephctl.rolling.world import Platform
 
@@ -52,16 +53,22 @@ def rotate(app: App, request: Request, break_lock: bool) -> Outcome:
         raise trouble
     nodes = chosen(app, request.skipped)
     other = other_name(request.entity, request.strategy)
-    check_no_run(app, request.entity)
-    identity = Lease(f"run.{request.entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
-    [told] = app.ask(partial(check_free, identity))
+    told = left_by_others(app, request.entity)
+    if told is not None and break_lock:
+        return taken_over(app, told)
     if told is not None:
-        return taken_over(app, told) if break_lock else refused_lock(request, told)
+        raise LeaseHeld(f"run.{request.entity}", told, alive=False)
+    check_no_run(app, request.entity)
     seen = look(app, request.entity, other, nodes)
     if refused := tuple(refusals(request, other, nodes, seen)):
         return Outcome(None, refused[0].status if len(refused) == 1 else ExitStatus.REFUSED, refused)
     assert seen.entity
-    plan = plan_of(request, other, nodes, seen, seen.entity)
+    return proposed(app, request, plan_of(request, other, nodes, seen, seen.entity), seen)
+
+
+def proposed(app: App, request: Request, plan: Plan, seen: Situation) -> Outcome:
+    """Show what would be done, ask, and begin."""
+    assert seen.entity
     shown = planned(app, plan, FORWARD)
     notes = tuple(warnings(request, bool(balancer(app))))
     if request.compromised:
@@ -71,7 +78,7 @@ def rotate(app: App, request: Request, break_lock: bool) -> Outcome:
     for note in notes:
         app.warn(note)
     if not app.yes:
-        app.confirm(shown, f"Rotate the key of {request.entity} on {len(nodes)} nodes?")
+        app.confirm(shown, f"Rotate the key of {request.entity} on {len(plan.nodes)} nodes?")
     return begin(app, plan, seen.entity)
 
 
@@ -93,24 +100,35 @@ def check_no_run(app: App, entity: str) -> None:
             raise Refused(f"run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}, is {state}", hint)
 
 
-def refused_lock(request: Request, told: Mapping[str, Any]) -> Outcome:
-    raise LeaseHeld(f"run.{request.entity}", told, alive=False)
+def left_by_others(app: App, entity: str) -> Mapping[str, Any] | None:
+    """What the lock tells of a run that fell silent without an end; LeaseHeld when one is alive. A run of this machine that has ended and
+    could not give its lock back does so now.
+    """
+    identity = Lease(f"run.{entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
+    [told] = app.ask(partial(check_free, identity))
+    if told is None or told.get("host") != socket.gethostname():
+        return told  # type: ignore[no-any-return]  # it came through a pipe
+    recorder = Recorder(app.config["runs.directory"], str(told.get("run")))
+    if recorder.exists and state_of(recorder, recorder.notes) in ENDED:
+        world(app, lease_of(recorder.plan, socket.gethostname(), FORWARD)).give_lock_back()
+        return None
+    return told  # type: ignore[no-any-return]
 
 
 def taken_over(app: App, told: Mapping[str, Any]) -> Outcome:
-    """Go on with the run of a machine that is lost. Its old key was there; here it is kept only if it is not changed yet."""
-    plan = plan_in(told)
+    """Go on with the run of a machine that is lost, the way it was on. Its old key was there; here it is kept only if it is not changed yet."""
+    plan, direction = plan_in(told), str(told.get("direction", FORWARD))
     recorder = Recorder(app.config["runs.directory"], plan.run)
     app.warn(f"taking over run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}")
-    if not app.yes and not app.dry_run:
-        app.confirm(Table(PlannedStep, ()), "Is that machine lost for good?")
+    check_fits(app, plan)
     if app.dry_run:
-        return Outcome(None, notes=(f"would go on with run {plan.run}",))
-    platform = world(app, lease_of(plan, socket.gethostname()))
-    recorder.create(plan)
-    platform.take_lock(take_over=True)
-    keep_old_key(recorder, plan, platform.entity(plan.entity))
-    return go(app, recorder, plan, FORWARD)
+        return Outcome(planned(app, plan, direction))
+    if not app.yes:
+        app.confirm(planned(app, plan, direction), "Is that machine lost for good, and this to be done from here?")
+    world(app, lease_of(plan, socket.gethostname(), direction)).take_lock(take_over=True)
+    if not recorder.exists:
+        recorder.create(plan)
+    return go(app, recorder, plan, direction)
 
 
 def look(app: App, entity: str, other: str, nodes: Sequence[Node]) -> Situation:
@@ -177,22 +195,24 @@ def times(app: App) -> Iterator[tuple[str, float]]:
 
 
 def begin(app: App, plan: Plan, entity: Entity) -> Outcome:
-    """On disk first, then the lock, then the world."""
+    """On disk first, then the lock, then the world; which may have changed while somebody thought about the question."""
     recorder = Recorder(app.config["runs.directory"], plan.run)
     recorder.create(plan)
-    keep_old_key(recorder, plan, entity)
-    platform = world(app, lease_of(plan, socket.gethostname()))
+    platform = world(app, lease_of(plan, socket.gethostname(), FORWARD))
     try:
         platform.take_lock()
+        now, other = platform.entity(plan.entity), platform.entity(plan.other)
+        if now != entity or (other and plan.strategy != "in-place"):
+            platform.give_lock_back()
+            raise Refused(f"{plan.entity} was changed by somebody else meanwhile", "look again: cephctl keys show")
     except CephctlError:
-        recorder.destroy_key()
-        Journey(recorder, plan, platform, lambda note: None).note("run", "aborted", "the lock could not be had")
+        Journey(recorder, plan, platform, lambda note: None).note("run", "aborted", "it could not begin")
         raise
     return go(app, recorder, plan, FORWARD)
 
 
 def go(app: App, recorder: Recorder, plan: Plan, direction: str) -> Outcome:
-    platform = world(app, lease_of(plan, socket.gethostname()))
+    platform = world(app, lease_of(plan, socket.gethostname(), direction))
     kept = recorder.kept_key() is not None
     with Progress(app, plan, direction) as progress:
         report = Journey(recorder, plan, platform, progress.hear).go(direction)
@@ -211,18 +231,29 @@ def again(app: App, recorder: Recorder, direction: str, skipped: Mapping[str, st
         raise Refused(f"run {plan.run} is {state}; there is nothing to go on with")
     if state == "running":
         raise Refused(f"run {plan.run} is at work", f"cephctl run show {plan.run}")
-    if skipped:
-        app.config.check_nodes(skipped)
-        plan = without(plan, skipped)
+    check_fits(app, plan)
+    if strange := [node for node in skipped if node not in plan.nodes]:
+        raise UsageError(f"{strange[0]} is no node of run {plan.run}", f"its nodes are {', '.join(plan.nodes)}")
+    plan = without(plan, [Note(time.time(), "run", "skipped", dict(skipped))])
     if app.dry_run:
         return Outcome(planned(app, plan, direction))
     if not app.yes:
         app.confirm(planned(app, plan, direction), f"Go {'on' if direction == FORWARD else 'back'} with run {plan.run}?")
+    if skipped:
+        recorder.note(Note(time.time(), "run", "skipped", dict(skipped)))
     return go(app, recorder, plan, direction)
 
 
-def without(plan: Plan, skipped: Mapping[str, str]) -> Plan:
-    return replace(plan, nodes=tuple(n for n in plan.nodes if n not in skipped), skipped={**plan.skipped, **skipped})
+def check_fits(app: App, plan: Plan) -> None:
+    """A run goes on against the cluster and the nodes that it was begun with."""
+    [fsid] = app.ask(fsid_of)
+    if fsid != plan.cluster:
+        raise Refused(f"run {plan.run} is of cluster {plan.cluster}, and this is {fsid}", "see --cluster, --conf, --config")
+    known = {node.name for node in app.config.nodes}
+    if gone := [node for node in plan.nodes if node not in known]:
+        raise Refused(
+            f"run {plan.run} has node {gone[0]}, which is no longer in the inventory", "put it back, for as long as the run lasts"
+        )
 
 
 def give_up(app: App, recorder: Recorder, force: bool) -> Outcome:
@@ -230,8 +261,8 @@ def give_up(app: App, recorder: Recorder, force: bool) -> Outcome:
     plan, notes = recorder.read()
     state = state_of(recorder, notes)
     if state in (*ENDED, "running"):
-        raise Refused(f"run {plan.run} is {state}")
-    platform = world(app, lease_of(plan, socket.gethostname()))
+        raise Refused(f"run {plan.run} is {state}; there is nothing to give up")
+    platform = world(app, lease_of(plan, socket.gethostname(), FORWARD))
     left = [] if force else half_done(world(app, None), plan)
     if left:
         raise Refused(

@@ -336,7 +336,7 @@ def climb(ladder: Ladder, *parts: Callable[[Any], None]) -> dict[str, Any]:
             part(ladder)
     except Stuck as stuck:
         return ladder.report(str(stuck))
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - how the node is left must be told, whatever it was
         return ladder.report(f"{type(error).__name__}: {error}")
     return ladder.report(None)
 

@@ -148,7 +148,12 @@ def write(path: str, content: bytes, mode: int) -> None:
     """Whoever reads it sees the old file or the new one, also after a power failure."""
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    part = os.path.join(folder, f".{os.path.basename(path)}.cephctl-{os.getpid()}")
+    unfinished = f".{os.path.basename(path)}.cephctl-"
+    for name in os.listdir(folder):
+        # Of one that was killed, perhaps with a key in it.
+        if name.startswith(unfinished):
+            os.unlink(os.path.join(folder, name))
+    part = os.path.join(folder, f"{unfinished}{os.getpid()}")
     try:
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)

@@ -11,58 +11,67 @@ from cephctl.node.mounts import CEPH_TYPES, mount_id
 MOST_NAMED = 5
 
 
+class Mounts:
+    """The mounts of all namespaces of this node: their ids, those of Ceph's, and the devices of these as maps writes them."""
+
+    def __init__(self) -> None:
+        self.known: set[int] = set()
+        self.ceph: set[int] = set()
+        self.devices: set[str] = set()
+
+    def add(self, folder: str) -> None:
+        with open(folder + "/mountinfo", errors="replace") as file:
+            for line in file:
+                fields, _, rest = line.partition(" - ")
+                number, _, device = fields.split()[:3]
+                self.known.add(int(number))
+                if rest.split(" ", 1)[0] in CEPH_TYPES:
+                    self.ceph.add(int(number))
+                    major, _, minor = device.partition(":")
+                    self.devices.add(f"{int(major):02x}:{int(minor):02x}")
+
+
 def pins() -> list[dict[str, Any]]:
-    """Processes that hold something of a Ceph mount, or of a mount that was detached: `mount` is "live" or "detached"."""
-    spaces: dict[str, tuple[set[int], set[int], set[str]]] = {}
+    """Processes that hold something of a Ceph mount, or of a mount that is in no namespace any more: `mount` is "live" or "detached"."""
+    processes = [name for name in os.listdir("/proc") if name.isdigit()]
+    mounts, spaces = Mounts(), set()
+    for name in processes:
+        try:
+            space = os.readlink(f"/proc/{name}/ns/mnt")
+            if space not in spaces:
+                mounts.add("/proc/" + name)
+                spaces.add(space)
+        except OSError:
+            continue
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                found += pins_of(name, spaces)
-            except OSError:
-                # It has ended, or it is a kernel thread.
-                continue
+    for name in processes:
+        try:
+            found += pins_of(name, mounts)
+        except OSError:
+            # It has ended, or it is a kernel thread.
+            continue
     return found
 
 
-def pins_of(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> list[dict[str, Any]]:
-    held = holds(pid, spaces)
+def pins_of(pid: str, mounts: Mounts) -> list[dict[str, Any]]:
+    held = holds(pid, mounts)
     states = {state: [path for where, path in held if where == state] for state in ("live", "detached")}
     return [dict(who(pid), mount=state, files=files[:MOST_NAMED], count=len(files)) for state, files in states.items() if files]
 
 
-def holds(pid: str, spaces: dict[str, tuple[set[int], set[int], set[str]]]) -> list[tuple[str, str]]:
+def holds(pid: str, mounts: Mounts) -> list[tuple[str, str]]:
     """Pairs: "live" or "detached", and the path as the process knows it."""
     folder = "/proc/" + pid
-    space = os.readlink(folder + "/ns/mnt")
-    if space not in spaces:
-        spaces[space] = mounts_in(folder)
-    known, ceph, devices = spaces[space]
     held = []
     for number, path in mount_ids(folder):
-        if number in ceph:
+        if number in mounts.ceph:
             held.append(("live", path))
-        elif number not in known and path.startswith("/") and not path.startswith(("/memfd:", "/dev/", "/SYSV")):
+        elif number not in mounts.known and path.startswith("/") and not path.startswith(("/memfd:", "/dev/", "/SYSV")):
             held.append(("detached", path))
     with open(folder + "/maps", errors="replace") as file:
         mapped = {tuple(line.split(None, 5)[3:6:2]) for line in file if line.count(" ") > 5}
-    held += [("live", path.strip()) for device, path in (pair for pair in mapped if len(pair) == 2) if device in devices]
+    held += [("live", path.strip()) for device, path in (pair for pair in mapped if len(pair) == 2) if device in mounts.devices]
     return held
-
-
-def mounts_in(folder: str) -> tuple[set[int], set[int], set[str]]:
-    """Of a process's namespace: all mount ids, those of Ceph mounts, and their devices as maps writes them."""
-    known, ceph, devices = set(), set(), set()
-    with open(folder + "/mountinfo", errors="replace") as file:
-        for line in file:
-            fields, _, rest = line.partition(" - ")
-            number, _, device = fields.split()[:3]
-            known.add(int(number))
-            if rest.split(" ", 1)[0] in CEPH_TYPES:
-                ceph.add(int(number))
-                major, _, minor = device.partition(":")
-                devices.add(f"{int(major):02x}:{int(minor):02x}")
-    return known, ceph, devices
 
 
 def mount_ids(folder: str) -> Iterator[tuple[int, str]]:

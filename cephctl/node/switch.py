@@ -12,9 +12,9 @@ import os
 import time
 from typing import Any, Callable
 
-from cephctl.node import files, mounts, pins, probes, systemd
+from cephctl.node import mounts, pins, probes, systemd
 from cephctl.node.actions import DETACH, Ladder, Stuck, climb, idle, name, umount2, wait_until
-from cephctl.node.children import Child, bounded
+from cephctl.node.children import Child
 from cephctl.node.facts import package_version
 
 FOLDER = "/run/cephctl/stage"
@@ -25,19 +25,15 @@ SWAP_SECONDS = 15.0
 RELOAD_SECONDS = 5.0
 RESTART_SECONDS = 25.0
 GONE_SECONDS = 10.0
-LOOK_SECONDS = 4.0
 
 
 def look(request: dict[str, Any]) -> dict[str, Any]:
-    """What is mounted and as whom, what a former attempt left, which keys the files hold, what the node could use."""
+    """What is mounted and as whom, what a former attempt left, what the node has room for and could use."""
     path = request["path"]
     here = [dict(each, name=entity_of(each)) for each in mounts.mounts_on(path)]
     return {
         "mounts": here,
         "staged": bool(mounts.mounts_on(STAGE) or mounts.mounts_on(FOLDER)),
-        "clients": bounded(lambda: mounts.clients(with_requests=False), LOOK_SECONDS),
-        "secret": files.secret_facts(request["secret"]),
-        "keyring": files.keyring_facts(request["keyring"], request["entity"]),
         "free": free_bytes(os.path.dirname(request["secret"])),
         "kernel": os.uname().release,
         "ceph_common": package_version("ceph-common"),
@@ -70,6 +66,7 @@ class Switch(Ladder):
         here = self.here()
         if len(here) > 1:
             raise Stuck(f"{len(here)} mounts lie on {self.path}; remount first")
+        self.refuse_what_would_be_lost(here)
         self.step("clear what a former attempt left", clear)
         self.old = {each["id"] for each in mounts.clients(with_requests=False)}
         self.services = self.active()
@@ -82,6 +79,16 @@ class Switch(Ladder):
         self.step("start what stood on it", self.revive)
         self.step("reload or restart what holds the old mount", self.let_go)
         self.step("see the old client go", self.see_it_go)
+
+    def refuse_what_would_be_lost(self, here: list[dict[str, Any]]) -> None:
+        """Detaching takes mounts below with it; another mount of the same keeps the old client alive; a mount hides what lies there."""
+        if not here and os.listdir(self.path):
+            raise Stuck(f"nothing is mounted, and files lie in the bare directory {self.path}, which a mount would hide")
+        for each in mounts.mounts():
+            if each["target"].startswith(self.path.rstrip("/") + "/"):
+                raise Stuck("{} is mounted below it, and would go with it".format(each["target"]))
+            if here and each["device"] == here[0]["device"] and each["target"] != self.path:
+                raise Stuck("{} is another mount of the same, and would keep the old client alive".format(each["target"]))
 
     def active(self) -> list[str]:
         """The services that systemd ties to the mount and that run now."""
@@ -164,6 +171,8 @@ class Switch(Ladder):
     def revive(self) -> str | None:
         """Systemd may have seen the moment without a mount, and have stopped what is bound to it."""
         time.sleep(0.2)
+        # Services that are started while it still thinks so would make it mount once more, on top.
+        wait_until(lambda: systemd.show([self.unit], "ActiveState")[0]["ActiveState"] == "active", RELOAD_SECONDS)
         fallen = idle(self.services) if self.services else []
         if fallen:
             self.start(fallen)
@@ -197,7 +206,10 @@ class Switch(Ladder):
         )
 
     def alive(self) -> list[dict[str, Any]]:
-        return [each for each in mounts.clients(with_requests=False) if each["id"] in self.old]
+        """The former clients, should more of them live than are mounted elsewhere."""
+        elsewhere = {each["device"] for each in mounts.ceph_mounts() if each["target"] not in (self.path, STAGE)}
+        found = [each for each in mounts.clients(with_requests=False) if each["id"] in self.old]
+        return found if len(found) > len(elsewhere) else []
 
 
 def holders() -> list[str]:

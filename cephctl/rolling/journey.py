@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -12,8 +13,9 @@ from typing import Any
 
 from cephctl.ceph.keys import Entity, entity_of
 from cephctl.ceph.lease import Lease
-from cephctl.cephx import keyring_text, parse_keyring
-from cephctl.errors import CephctlError, Interrupted, Refused
+from cephctl.cephconf import MalformedFile
+from cephctl.cephx import keyring_text, new_key, parse_keyring
+from cephctl.errors import CephctlError, Interrupted
 from cephctl.model import Column, Kind, Record
 from cephctl.rolling.record import Note, Plan, Recorder
 from cephctl.rolling.rotation import BACK, FORWARD, Rotation
@@ -51,7 +53,7 @@ class NodeRotation(Record):
 
 @dataclass(frozen=True)
 class Report(Record):
-    """What a run came to. `proof` are the sessions of the entity at the end: all of them, and none predates its key."""
+    """What a run came to. `proof` counts the sessions at the end."""
 
     run: str
     state: str
@@ -80,9 +82,10 @@ class Report(Record):
     sections = (("nodes", NodeRotation),)
 
 
-def lease_of(plan: Plan, host: str) -> Lease:
-    """Its note holds the plan, so that a run whose machine is lost can be taken over; no key is in it."""
-    told = {"run": plan.run, "host": host, "operator": plan.operator, "began": plan.began, "plan": dataclasses.asdict(plan)}
+def lease_of(plan: Plan, host: str, direction: str) -> Lease:
+    """Its note holds plan and direction, so that a run whose machine is lost can be taken over; no key is in it."""
+    told: dict[str, Any] = {"run": plan.run, "host": host, "operator": plan.operator, "began": plan.began}
+    told |= {"direction": direction, "plan": dataclasses.asdict(plan)}
     return Lease(plan.lock, f"{plan.run}@{host}", json.dumps(told))
 
 
@@ -95,17 +98,21 @@ def plan_in(told: Mapping[str, Any]) -> Plan:
 
 
 def keep_old_key(recorder: Recorder, plan: Plan, entity: Entity | None) -> None:
-    """As a keyring, so that hands can put it back as well: `ceph auth import -i`."""
-    if entity and entity.fingerprint == plan.old["fingerprint"]:
+    """As a keyring, so that hands can put it back as well: `ceph auth import -i`. As long as the cluster has it, it can be kept."""
+    if recorder.kept_key() is None and entity and entity.fingerprint == plan.old["fingerprint"]:
         recorder.keep_key(keyring_text(plan.entity, entity.key, plan.caps))
 
 
 def old_key(recorder: Recorder, plan: Plan) -> Entity | None:
     kept = recorder.kept_key()
-    if kept is None or plan.entity not in parse_keyring(kept):
+    try:
+        found = parse_keyring(kept or b"").get(plan.entity)
+    except MalformedFile as error:
+        raise CephctlError(f"{recorder.keyring} is damaged: {error}") from None
+    if found is None or found.key.fingerprint != plan.old["fingerprint"]:
         return None
-    text = next(line.split()[-1] for line in kept.decode().splitlines() if line.strip().startswith("key ="))
-    return entity_of({"entity": plan.entity, "caps": plan.caps, "key": text})
+    key = new_key(found.key.type, found.key.created.timestamp(), found.key.secret)
+    return entity_of({"entity": plan.entity, "caps": plan.caps, "key": key})
 
 
 def direction_of(notes: Sequence[Note]) -> str:
@@ -129,31 +136,39 @@ class Journey:
         self.listen(note)
 
     def go(self, direction: str) -> Report:
-        """All the way, from wherever it is. Raises Stalled, Refused or Interrupted, which are in the record by then."""
+        """All the way, from wherever it is. Raises Stalled or Interrupted, which are in the record by then."""
         plan = self.plan
         with self.recorder.alone():
             self.note("run", "began", direction)
             try:
                 self.world.take_lock()
-                rotation = Rotation(plan, self.world, direction, partial(old_key, self.recorder, plan))
-                carry_out(rotation.steps(), self.note, self.world.wait)
+                keep_old_key(self.recorder, plan, self.world.entity(plan.entity))
+                carry_out(self.rotation(direction).steps(), self.note, self.world.wait)
                 sessions = self.world.sessions()
                 entity = self.world.entity(final_entity(plan, direction))
-            except KeyboardInterrupt:
+                destroyed = self.recorder.destroy_key()
+            except (KeyboardInterrupt, Interrupted):
                 self.note("run", "interrupted")
                 raise Interrupted(f"run {plan.run} was interrupted", hint(plan)) from None
             except CephctlError as error:
-                self.note("run", "stalled", error.message)
-                refused = isinstance(error, Refused)
-                raise (
-                    type(error)(*error.args)
-                    if refused
-                    else Stalled(f"run {plan.run} stalled: {error.message}", "\n".join(filter(None, [error.hint, hint(plan)])))
-                ) from None
-            destroyed = self.recorder.destroy_key()
+                with contextlib.suppress(CephctlError):
+                    self.note("run", "stalled", error.message)
+                more = "\n".join(filter(None, [error.hint, hint(plan)]))
+                raise Stalled(f"run {plan.run} stalled: {error.message}", more) from None
             self.note("run", ENDS[direction], {"old key destroyed": destroyed})
         self.world.give_lock_back()
         return report(plan, self.recorder.notes, sessions, entity)
+
+    def rotation(self, direction: str) -> Rotation:
+        """With what only the record knows: the old key, and which sessions there were when the key was changed."""
+        return Rotation(
+            self.plan,
+            self.world,
+            direction,
+            partial(old_key, self.recorder, self.plan),
+            lambda: {instance for note in self.recorder.notes if note.what == "before" for instance in note.detail},
+            partial(self.note, "sessions", "before"),
+        )
 
 
 def hint(plan: Plan) -> str:

@@ -7,7 +7,7 @@ import dataclasses
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,12 +69,15 @@ class Recorder:
         """Begin it; on disk when this returns."""
         with naming_trouble(self.directory):
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            append(self.path, {"format": FORMAT, **dataclasses.asdict(plan)}, os.O_EXCL)
-            sync_folder(self.directory)
+            write_new(self.path, json.dumps({"format": FORMAT, **dataclasses.asdict(plan)}) + "\n")
 
     def note(self, note: Note) -> None:
         with naming_trouble(self.path):
-            append(self.path, dataclasses.asdict(note), 0)
+            append(self.path, dataclasses.asdict(note))
+
+    @property
+    def exists(self) -> bool:
+        return os.path.exists(self.path)
 
     @property
     def plan(self) -> Plan:
@@ -92,7 +95,9 @@ class Recorder:
             first = json.loads(lines[0])
             if first.pop("format") != FORMAT:
                 raise UsageError(f"{self.path} was written by another version of cephctl")
-            return Plan(**first | {"nodes": tuple(first["nodes"])}), [Note(**json.loads(line)) for line in lines[1:]]
+            plan = Plan(**first | {"nodes": tuple(first["nodes"])})
+            notes = [Note(**json.loads(line)) for line in lines[1:]]
+            return without(plan, notes), notes
         except FileNotFoundError:
             raise NotFound(f"no run {self.run}", "'cephctl run list' shows those of this machine") from None
         except OSError as error:
@@ -105,12 +110,7 @@ class Recorder:
     def keep_key(self, text: str) -> None:
         """Keep the old key, its owner's alone, until the run has ended."""
         with naming_trouble(self.keyring):
-            file = os.open(self.keyring, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.fchmod(file, 0o600)
-            os.write(file, text.encode())
-            os.fsync(file)
-            os.close(file)
-            sync_folder(self.directory)
+            write_new(self.keyring, text)
 
     def kept_key(self) -> bytes | None:
         try:
@@ -118,17 +118,19 @@ class Recorder:
                 return file.read()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise CephctlError(f"{self.keyring} cannot be read: {error.strerror}") from None
 
     def destroy_key(self) -> bool:
         """Overwrite and remove it; whether it was there."""
-        try:
-            size = os.path.getsize(self.keyring)
+        if not os.path.exists(self.keyring):
+            return False
+        with naming_trouble(self.keyring):
             with open(self.keyring, "r+b") as file:
-                file.write(b"\0" * size)
+                file.write(b"\0" * os.path.getsize(self.keyring))
+                file.flush()
                 os.fsync(file.fileno())
             os.unlink(self.keyring)
-        except FileNotFoundError:
-            return False
         return True
 
     # Who is at it
@@ -152,9 +154,30 @@ class Recorder:
             return True
 
 
-def append(path: str, value: Mapping[str, Any], flags: int) -> None:
-    """One line, on disk when this returns; a half line that a crash left is ended first."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | flags, 0o600)
+def without(plan: Plan, notes: Sequence[Note]) -> Plan:
+    """The plan less the nodes that were left out later, with the reasons."""
+    skipped = {
+        node: reason for note in notes if (note.step, note.what) == ("run", "skipped") for node, reason in note.detail.items()
+    }
+    nodes = tuple(node for node in plan.nodes if node not in skipped)
+    return dataclasses.replace(plan, nodes=nodes, skipped={**plan.skipped, **skipped})
+
+
+def write_new(path: str, text: str) -> None:
+    """A file of the owner's alone, whole or not there at all; on disk when this returns. FileExistsError when it was there."""
+    part = f"{path}.part"
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.link(part, path)
+    os.unlink(part)
+    sync_folder(os.path.dirname(path))
+
+
+def append(path: str, value: Mapping[str, Any]) -> None:
+    """One line, on disk when this returns; a half line that a crash left is cut off first."""
+    file = os.open(path, os.O_RDWR | os.O_APPEND)
     try:
         size = os.fstat(file).st_size
         torn = size and os.pread(file, 1, size - 1) != b"\n"

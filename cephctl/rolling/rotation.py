@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from cephctl.ceph.keys import Entity
-from cephctl.cephx import new_key
+from cephctl.cephx import new_key, parse_key
 from cephctl.rolling.record import Plan
 from cephctl.rolling.steps import Stalled, Step
 from cephctl.rolling.world import Session, World
@@ -32,12 +31,18 @@ CLOCK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Rotation:
-    """One run's way through the world. `old_key` is what rolling back needs; None when it is not on this machine."""
+    """One run's way through the world. `old_key` is what rolling back needs; None when it is not on this machine.
+
+    `before` are the instances that had a session when the key was changed, as `remember` was told them: an MDS that takes over forgets
+    how old its sessions are.
+    """
 
     plan: Plan
     world: World
     direction: str
     old_key: Callable[[], Entity | None]
+    before: Callable[[], set[str]] = set
+    remember: Callable[[list[str]], None] = lambda instances: None
 
     def steps(self) -> list[Step]:
         """What is left to do, in its order, by what is seen now."""
@@ -68,7 +73,8 @@ class Rotation:
         yield self.files(wanted, unit=True)
         yield from (self.on(node, wanted, "to") for node in self.plan.nodes)
         yield self.unused(left)
-        yield self.gone(left)
+        # The first entity's key would be gone with it, and with that the way back.
+        yield self.gone(left, only_with_old_key=left == entity)
         yield self.cleaned(left)
 
     def in_place(self) -> Iterator[Step]:
@@ -90,19 +96,19 @@ class Rotation:
 
     def predates(self, session: Session, key: Entity) -> bool:
         """Whether a session was opened before its entity's key was changed: it lives on a key that is gone."""
-        return session.age >= self.world.now() - key.created - CLOCK_SECONDS
+        return session.age >= self.world.now() - key.created - CLOCK_SECONDS or session.instance in self.before()
 
     def is_stray(self, session: Session, wanted: Entity) -> bool:
         """Whether a session uses what this run does away with."""
         ours = (self.plan.entity, self.plan.other)
         if session.entity != wanted.name:
             return session.entity in ours
-        return self.plan.strategy == "in-place" and not self.plan.compromised and self.predates(session, wanted)
+        # Of a stolen key old sessions are evicted in the end, whosever they are.
+        return not self.plan.compromised and self.predates(session, wanted)
 
     def is_fresh(self, session: Session, wanted: Entity) -> bool:
         """Whether a session is what a switched node has."""
-        ours = session.entity == wanted.name and session.state == "open"
-        return ours and not (self.plan.strategy == "in-place" and self.predates(session, wanted))
+        return session.entity == wanted.name and session.state == "open" and not self.predates(session, wanted)
 
     def needed(self, name: str) -> Entity:
         found = self.world.entity(name)
@@ -177,7 +183,10 @@ class Rotation:
             return None if self.has_wanted_key() else f"{name} has the {'old' if self.direction == FORWARD else 'new'} key"
 
         def act() -> None:
-            secret = None if self.direction == FORWARD else self.old_secret()
+            # Forward too: without the old key there would be no way back.
+            old = self.old_secret()
+            self.remember([session.instance for session in self.world.sessions() if session.entity == name])
+            secret = None if self.direction == FORWARD else old
             self.world.write_entity(
                 name,
                 new_key(self.plan.key_type if secret is None else self.plan.old["type"], self.world.now(), secret),
@@ -200,13 +209,11 @@ class Rotation:
         return Step(f"restore:{name}", f"see that {name} is there", missing, act)
 
     def old_secret(self) -> bytes:
-        from cephctl.cephx import parse_key
-
         kept = self.old_key()
         if kept is None:
-            host = self.plan.host
             raise Stalled(
-                "the old key is not on this machine", f"it is on {host}, in the directory of records; or resume instead"
+                "the old key is not on this machine",
+                f"if it is anywhere, then on {self.plan.host}, in the directory of records; resume the run instead",
             )
         return parse_key(kept.key).secret
 
@@ -220,13 +227,13 @@ class Rotation:
             lambda: self.world.write_files(nodes, self.needed(name), unit),
         )
 
-    def gone(self, name: str) -> Step:
-        return Step(
-            f"remove:{name}",
-            f"remove {name}",
-            lambda: f"{name} still exists" if self.world.entity(name) else None,
-            partial(self.world.remove_entity, name),
-        )
+    def gone(self, name: str, only_with_old_key: bool = False) -> Step:
+        def act() -> None:
+            if only_with_old_key:
+                self.old_secret()
+            self.world.remove_entity(name)
+
+        return Step(f"remove:{name}", f"remove {name}", lambda: f"{name} still exists" if self.world.entity(name) else None, act)
 
     def cleaned(self, name: str) -> Step:
         """No file of a removed entity's key is left on a node."""

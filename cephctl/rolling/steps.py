@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.errors import CephctlError, ExitStatus, Refused
+from cephctl.errors import CephctlError, ExitStatus, Interrupted, Refused
 
 LOOK_SECONDS = 60.0
 """How long the world may refuse to be looked at before a step: an MDS fails over in 20 s."""
@@ -58,7 +58,7 @@ def carry_out(steps: Sequence[Step], say: Say, wait: Callable[[float], None] = t
 def acted(step: Step) -> Any:
     try:
         return step.act()
-    except (Stalled, Refused):
+    except (Stalled, Refused, Interrupted):
         raise
     except CephctlError as error:
         raise Stalled(f"{step.text}: {error.message}", error.hint) from error
@@ -72,8 +72,8 @@ def settles(step: Step, wait: Callable[[float], None], seconds: float, look_only
             missing = step.missing()
             if missing is None or look_only:
                 return missing
-        except Refused:
-            # The lock is another's: no waiting mends that.
+        except (Refused, Interrupted):
+            # The lock is another's, or somebody said stop: no waiting mends that.
             raise
         except CephctlError as error:
             missing = error.message

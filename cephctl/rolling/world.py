@@ -17,7 +17,7 @@ from cephctl.config import Node
 from cephctl.doctor.cluster_facts import monmap
 from cephctl.doctor.gather import request
 from cephctl.doctor.view import Site
-from cephctl.errors import CephctlError
+from cephctl.errors import CephctlError, Interrupted, Refused
 from cephctl.provision.files import Credentials, options, push, wanted, what
 from cephctl.rolling.steps import Stalled
 from cephctl.ssh.connection import NodeFailed
@@ -29,6 +29,7 @@ SWITCH_SECONDS = 240
 MOUNT_SECONDS = 75
 RENEW_SECONDS = LEASE_SECONDS / 4
 KEY_FILES = ("secret", "keyring")
+BUSY = "another cephctl is at work on this node's mount"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,17 @@ class Platform:
         """Let time pass, and keep the lock."""
         time.sleep(seconds)
         if time.monotonic() - self._renewed > RENEW_SECONDS:
+            self.renew()
+
+    def renew(self) -> None:
+        """A cluster that does not answer once has not forgotten the lock yet."""
+        try:
             self.ask(nothing)
+        except (Refused, Interrupted):
+            raise
+        except CephctlError:
+            if time.monotonic() - self._renewed > LEASE_SECONDS - RENEW_SECONDS:
+                raise
 
     def entity(self, name: str) -> Entity | None:
         [found] = self.ask(partial(read_entity, name))
@@ -143,7 +154,7 @@ class Platform:
                 try:
                     return future.result(timeout=RENEW_SECONDS)
                 except FutureTimeout:
-                    self.ask(nothing)
+                    self.renew()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -171,7 +182,6 @@ class Platform:
 
     def switch(self, node: str, entity: Entity) -> dict[str, Any]:
         """Out of service, another mount in place of the old one, back into service. What it was like comes back."""
-        drained = self.drain(node)
         [credentials] = self.ask(read_monitors)
         site = replace(self.site, entity=entity.name)
         arguments = request(site, None) | {
@@ -180,9 +190,13 @@ class Platform:
             "options": options(site),
             "mount_seconds": MOUNT_SECONDS,
         }
+        drained = self.drain(node)
         [answer] = self.node_asked([node], "switch.switch", arguments, SWITCH_SECONDS).values()
         if isinstance(answer, NodeFailed):
-            raise Stalled(f"{node}: {answer.problem}; it may still be at work there", answer.hint)
+            out = ", and it is out of service in HAProxy" if self.balancer else ""
+            raise Stalled(f"{node}: {answer.problem}; it may still be at work there{out}", answer.hint)
+        if answer["problem"] == BUSY:
+            raise Stalled(f"{node}: {BUSY}", "wait for it, then resume")
         if answer["problem"]:
             raise Stalled(f"{node}: {answer['problem']}; {self.left(node, answer['mounted'])}")
         self.undrain(node)

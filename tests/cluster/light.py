@@ -35,7 +35,7 @@ class LightNodes(Platform):
     def __init__(self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask) -> None:
         site = Site("/mnt", "/", plan.entity, "", "", None, None)
         nodes = [Node(name, f"10.9.9.{number}", "web-1") for number, name in enumerate(NAMES, start=1)]
-        super().__init__(lambda question: asking(target, question), lease_of(plan, "here"), site, nodes, None)
+        super().__init__(lambda question: asking(target, question), lease_of(plan, "here", "forward"), site, nodes, None)
         self.folder = folder
         self.target = target
         self.kill_at = kill_at

@@ -96,7 +96,7 @@ class Rolling:
             stop_pid(state["old"])
         for name in (WEB, self.plan.other):
             ask_cleanly(self.target, partial(remove_entity, name))
-        ask_cleanly(self.target, partial(release, lease_of(self.plan, "here")))
+        ask_cleanly(self.target, partial(release, lease_of(self.plan, "here", "forward")))
 
 
 @contextmanager
@@ -150,7 +150,7 @@ def test_killed_again_and_again_both_ways(target: Target, tmp_path: Path, strate
 
 def test_the_lock_is_run_into_and_outlives_its_holder_by_a_minute(target: Target) -> None:
     plan = Plan("a", "now", "anna", "one", "fsid", "overlap", "client.x", "client.x-next", {}, {}, "aes", False, (), {})
-    mine, theirs = lease_of(plan, "one"), lease_of(plan, "two")
+    mine, theirs = lease_of(plan, "one", FORWARD), lease_of(plan, "two", FORWARD)
     ask_cleanly(target, partial(acquire, mine, False))
     try:
         ask_cleanly(target, partial(held, mine, nothing))

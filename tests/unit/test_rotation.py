@@ -10,9 +10,10 @@ import pytest
 
 from cephctl.ceph.keys import Entity, entity_of
 from cephctl.cephx import new_key
+from cephctl.errors import Interrupted
 from cephctl.rolling.record import Plan
 from cephctl.rolling.rotation import BACK, FORWARD, Rotation, other_name
-from cephctl.rolling.steps import Stalled, carry_out
+from cephctl.rolling.steps import Stalled, Step, carry_out
 from cephctl.rolling.world import Seen, Session
 
 CAPS = {"mon": "allow r", "osd": "allow rw tag cephfs data=cephfs", "mds": "allow rw"}
@@ -44,6 +45,8 @@ class Memory:
     files: dict[str, dict[str, str]] = field(default_factory=dict)
     strangers: list[tuple[str, str, float]] = field(default_factory=list)
     watched: bool = True
+    taken_over: float | None = None
+    """When an MDS took over: it thinks that all sessions began then."""
 
     def touch(self, change: Callable[[], Any] | None = None) -> Any:
         self.touches += 1
@@ -94,7 +97,8 @@ class Memory:
         ]
         for number, (node, mount) in enumerate(known):
             if mount:
-                yield Session(number, "a", mount[0], node, "host", f"10.0.0.1:0/{number}", "open", self.clock - mount[2])
+                age = self.clock - max(mount[2], self.taken_over or 0)
+                yield Session(number, "a", mount[0], node, "host", f"10.0.0.{number}:0/{mount[2]:.0f}", "open", age)
 
     def evict(self, session: Session) -> None:
         assert session.node is None
@@ -138,6 +142,7 @@ class Case:
     strategy: str
     compromised: bool = False
     world: Memory = field(default_factory=Memory)
+    before: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.old = made(WEB, new_key("aes", 10.0))
@@ -164,8 +169,11 @@ class Case:
             {},
         )
 
+    def rotation(self, direction: str) -> Rotation:
+        return Rotation(self.plan, self.world, direction, lambda: self.old, lambda: set(self.before), self.before.extend)
+
     def go(self, direction: str) -> None:
-        rotation = Rotation(self.plan, self.world, direction, lambda: self.old)
+        rotation = self.rotation(direction)
         carry_out(rotation.steps(), lambda *_: None, lambda seconds: None)
 
     def cut_off(self, at: int, done: bool, direction: str = FORWARD) -> bool:
@@ -255,6 +263,39 @@ def test_a_thief_is_evicted_and_named() -> None:
     assert not case.world.strangers
     assert any("unknown host" in line for detail in said if isinstance(detail, dict) for line in detail.get("evicted", ()))
     case.check_end(FORWARD)
+
+
+@pytest.mark.parametrize("compromised", [False, True])
+def test_an_mds_that_takes_over_makes_no_old_session_a_new_one(compromised: bool) -> None:
+    case = Case("in-place", compromised)
+    if compromised:
+        case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
+    steps = case.rotation(FORWARD).steps()
+    steps[0].act()
+    case.world.clock += 100
+    case.world.taken_over = case.world.clock
+    case.go(FORWARD)
+    assert not case.world.strangers
+    case.check_end(FORWARD)
+
+
+def test_interrupted_while_it_looks_it_does_nothing_more() -> None:
+    done: list[str] = []
+
+    def missing() -> str | None:
+        raise Interrupted("interrupted")
+
+    with pytest.raises(Interrupted):
+        carry_out([Step("one", "one", missing, lambda: done.append("acted"))], lambda *_: None, lambda seconds: None)
+    assert not done
+
+
+def test_forward_too_wants_the_old_key_kept() -> None:
+    for strategy in STRATEGIES:
+        case = Case(strategy)
+        with pytest.raises(Stalled, match="the old key is not on this machine"):
+            carry_out(Rotation(case.plan, case.world, FORWARD, lambda: None).steps(), lambda *_: None, lambda seconds: None)
+        assert case.world.entities[WEB] == case.old
 
 
 def test_without_the_old_key_there_is_no_way_back_but_forward() -> None:
