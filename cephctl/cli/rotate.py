@@ -53,12 +53,8 @@ def rotate(app: App, request: Request, break_lock: bool) -> Outcome:
         raise trouble
     nodes = chosen(app, request.skipped)
     other = other_name(request.entity, request.strategy)
-    told = left_by_others(app, request.entity)
-    if told is not None and break_lock:
+    if told := unfinished(app, request.entity, break_lock):
         return taken_over(app, told)
-    if told is not None:
-        raise LeaseHeld(f"run.{request.entity}", told, alive=False)
-    check_no_run(app, request.entity)
     seen = look(app, request.entity, other, nodes)
     if refused := tuple(refusals(request, other, nodes, seen)):
         return Outcome(None, refused[0].status if len(refused) == 1 else ExitStatus.REFUSED, refused)
@@ -98,6 +94,18 @@ def check_no_run(app: App, entity: str) -> None:
         if plan.entity == entity and state not in ENDED:
             hint = f"cephctl run show {plan.run}" if state == "running" else f"cephctl run resume {plan.run}, or run rollback"
             raise Refused(f"run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}, is {state}", hint)
+
+
+def unfinished(app: App, entity: str, break_lock: bool) -> Mapping[str, Any] | None:
+    """The run that is to be taken over, if that was said. Refused when there is one and nothing was said, or when it is alive."""
+    if not break_lock:
+        check_no_run(app, entity)
+    told = left_by_others(app, entity)
+    if told is not None and not break_lock:
+        raise LeaseHeld(f"run.{entity}", told, alive=False)
+    if told is None:
+        check_no_run(app, entity)
+    return told
 
 
 def left_by_others(app: App, entity: str) -> Mapping[str, Any] | None:
