@@ -3,7 +3,7 @@
 Every list of steps is made from what is seen, so that a run that was cut off anywhere goes on right:
 
 overlap    a second entity with the same caps takes over, node by node; when nobody uses the first one any more its key is changed, and
-           the nodes go back to it. At every moment every node has a key that the cluster knows, in use and on disk.
+           the nodes go back to it. Every mount lives on a key that the cluster knows, at every moment; files lag by seconds.
 alternate  the same with one roll: the nodes stay with the other entity, and the first one is removed.
 in-place   the key is changed at once, and the nodes follow. Between the two a node that loses its monitor hangs.
 

@@ -50,6 +50,19 @@ def platform_up(request: pytest.FixtureRequest, found_up: None) -> Lab:
     return Lab(platform.current(), nodes, Cephctl({"CEPHCTL_CONFIG": str(CONFIG)}, enter=tuple(INSIDE)))
 
 
+@pytest.fixture(scope="module")
+def healthy(platform_up: Lab) -> Lab:
+    """The lab as `node doctor` likes it; what an earlier test left is mended."""
+    from tests.lab.faults.fault import Scene
+
+    scene = Scene(platform_up)
+    scene.set_clocks()
+    if not scene.is_healthy():
+        scene.restore()
+        scene.wait_until_healthy()
+    return platform_up
+
+
 @pytest.fixture
 def lab(platform_up: Lab) -> Lab:
     """The lab with no tenant limited."""

@@ -107,16 +107,6 @@ class Attempt:
         return Result(status, "".join(self.output), "".join(self.said))
 
 
-@pytest.fixture(scope="module")
-def healthy(platform_up: Lab) -> Lab:
-    scene = Scene(platform_up)
-    scene.set_clocks()
-    if not scene.is_healthy():
-        scene.restore()
-        scene.wait_until_healthy()
-    return platform_up
-
-
 @pytest.fixture
 def scene(healthy: Lab) -> Iterator[Scene]:
     played = Scene(healthy)
