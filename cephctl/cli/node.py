@@ -167,6 +167,31 @@ def remount(app: App, names: tuple[str, ...], everything: bool, kill: bool, set_
 
 @group.command(changes=True)
 @NAMES
+@click.option("--force", is_flag=True, help="Also the last one that is up.")
+@click.pass_obj
+def drain(app: App, names: tuple[str, ...], force: bool) -> Outcome:
+    """Take nodes out of service in HAProxy.
+
+    New requests go elsewhere; the running ones get 30 s to end, and are then cut off.
+    """
+    from cephctl.cli.service import drain as carry_out
+
+    return carry_out(app, chosen(app, names, False), force)
+
+
+@group.command(changes=True)
+@NAMES
+@ALL
+@click.pass_obj
+def undrain(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
+    """Put nodes back into service in HAProxy, and wait until its own check has them up."""
+    from cephctl.cli.service import undrain as carry_out
+
+    return carry_out(app, chosen(app, names, everything))
+
+
+@group.command(changes=True)
+@NAMES
 @ALL
 @click.pass_obj
 def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:

@@ -161,7 +161,7 @@ def plan_of(request: Request, other: str, nodes: Sequence[Node], seen: Situation
     return Plan(
         run=new_run(now),
         began=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        operator=os.environ.get("SUDO_USER") or getpass.getuser(),
+        operator=operator(),
         host=socket.gethostname(),
         cluster=seen.facts.cluster["monmap"]["fsid"],
         strategy=request.strategy,
@@ -178,6 +178,14 @@ def plan_of(request: Request, other: str, nodes: Sequence[Node], seen: Situation
 
 def world(app: App, lease: Lease | None) -> Platform:
     return Platform(app.ask, lease, site_of(app.config), app.config.nodes, balancer(app))
+
+
+def operator() -> str:
+    """Who is at it, for others to read."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def planned(app: App, plan: Plan, direction: str) -> Table:

@@ -193,7 +193,7 @@ class Platform:
         drained = self.drain(node)
         [answer] = self.node_asked([node], "switch.switch", arguments, SWITCH_SECONDS).values()
         if isinstance(answer, NodeFailed):
-            out = ", and it is out of service in HAProxy" if self.balancer else ""
+            out = f", and it is out of service in HAProxy (cephctl node undrain {node})" if self.balancer else ""
             raise Stalled(f"{node}: {answer.problem}; it may still be at work there{out}", answer.hint)
         if answer["problem"] == BUSY:
             raise Stalled(f"{node}: {BUSY}", "wait for it, then resume")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Result
+from tests.lab import site
 from tests.lab.conftest import Lab
 from tests.lab.faults.fault import KEYRING, NODE, PATH, SECRET, UNIT, Scene
 from tests.lab.shell import wait_until
@@ -298,3 +299,16 @@ def test_an_unknown_node_gets_near_names(scene: Scene) -> None:
         assert f"did you mean {NODE}" in unknown.stderr
     new = node(scene, "doctor", "xyz")
     assert "add it to cephctl.toml: [nodes.xyz]" in new.stderr
+
+
+def test_a_node_goes_out_of_service_and_comes_back(scene: Scene) -> None:
+    out = node(scene, "drain", NODE, CONFIRMED, "-f", "json")
+    assert (out.status, out.json[0]["status"], out.json[0]["sessions"]) == (0, "DRAIN", 0), out.output
+    assert site.haproxy_states()[NODE] == "DRAIN"
+    others = [name for name in scene.lab.nodes if name != NODE]
+    last = node(scene, "drain", *others, CONFIRMED, "-f", "json")
+    assert (last.status, len(last.json)) == (5, 1), last.output
+    assert "is the last server of web-1 that is up" in last.stderr
+    back = node(scene, "undrain", "--all", CONFIRMED)
+    assert back.status == 0, back.output
+    assert set(site.haproxy_states().values()) == {"UP"}
