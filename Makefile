@@ -21,7 +21,7 @@ help:
 	@echo 'make check         lint, types and unit tests; under a minute'
 	@echo 'make lint types format unit'
 	@echo 'make bench         measure; prints figures, tests nothing'
-	@echo 'make faults        every test of the lab on both releases, not a sample; takes more than an hour'
+	@echo 'make faults        every test of the lab and of rotations on both releases, not a sample; takes two hours'
 	@echo 'make record        record the facts of every fault anew, on the lab; the checks are tested with them'
 	@echo 'make generated     write the man pages and the completions anew'
 	@echo 'make install       DESTDIR= prefix=/usr/local'
@@ -58,7 +58,7 @@ bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench_rotation
 
 faults: lab-packages $(VENV)/ready
-	$(VENV)/bin/pytest -q -m "" tests/lab
+	$(VENV)/bin/pytest -q -m "" tests/lab tests/cluster/test_rotation.py
 
 record: lab-packages $(VENV)/ready
 	CEPHCTL_RECORD=tests/facts $(VENV)/bin/pytest -q -m "" tests/lab/test_faults.py

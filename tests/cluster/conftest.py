@@ -21,6 +21,15 @@ SETTINGS = "mds reconnect timeout = 3\nmds scatter nudge interval = 1\n"
 TENANTS = ("acme", "blog", "shop")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes and hardly depends on the release, `make test` plays on one; `make faults` on both."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if item.get_closest_marker("one") and parameters.get("cluster", HOST_RELEASE) != HOST_RELEASE:
+            item.add_marker(pytest.mark.matrix)
+
+
 @dataclass(frozen=True)
 class Site:
     """A cluster, its files as client.admin sees them, and the operator's cephctl."""

@@ -132,6 +132,7 @@ def test_killed_at_a_touch_and_led_to_its_end(target: Target, tmp_path: Path, st
     assert kills > 40 / EVERY
 
 
+@pytest.mark.one
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_killed_again_and_again_both_ways(target: Target, tmp_path: Path, strategy: str) -> None:
     """Some way forward, some way back, and so on; in the end it is led back."""
@@ -148,6 +149,7 @@ def test_killed_again_and_again_both_ways(target: Target, tmp_path: Path, strate
         each.check_end(BACK)
 
 
+@pytest.mark.one
 def test_the_lock_is_run_into_and_outlives_its_holder_by_a_minute(target: Target) -> None:
     plan = Plan("a", "now", "anna", "one", "fsid", "overlap", "client.x", "client.x-next", {}, {}, "aes", False, (), {})
     mine, theirs = lease_of(plan, "one", FORWARD), lease_of(plan, "two", FORWARD)

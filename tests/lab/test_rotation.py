@@ -228,6 +228,7 @@ def test_killed_in_a_switch(operator: Operator, then: str) -> None:
     assert shown["state"] == {"resume": "finished", "rollback": "rolled back"}[then]
 
 
+@pytest.mark.matrix
 def test_a_full_disk_stops_it_and_nothing_is_half_done(operator: Operator) -> None:
     scene, old = operator.scene, operator.key()
     attempt = operator.rotate()
@@ -304,6 +305,7 @@ def test_an_accident_on_the_way(operator: Operator, name: str, then: str) -> Non
     check_whole(operator, old, rotated=then == "resume")
 
 
+@pytest.mark.matrix
 def test_the_name_takes_turns(operator: Operator) -> None:
     """alternate, there and back; the operator's configuration follows."""
     scene, other, config = operator.scene, f"{WEB}-b", RUN / "cephctl.toml"
