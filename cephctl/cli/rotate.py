@@ -229,11 +229,11 @@ def begin(app: App, plan: Plan, entity: Entity) -> Outcome:
 
 def go(app: App, recorder: Recorder, plan: Plan, direction: str) -> Outcome:
     platform = world(app, lease_of(plan, socket.gethostname(), direction))
-    kept = recorder.kept_key() is not None
     with Progress(app, plan, direction) as progress:
         report = Journey(recorder, plan, platform, progress.hear).go(direction)
+    kept = recorder.notes[-1].detail["old key destroyed"]
     notes = [f"the old key, kept in {recorder.keyring} until now, is destroyed"] if kept else []
-    if plan.strategy == "alternate":
+    if report.entity != plan.entity:
         notes.append(f"the nodes mount as {report.entity} now: set 'entity' of [mount] in cephctl.toml, and in your templates")
     notes += [f"when {each.partition(':')[0]} is back: cephctl node push {each.partition(':')[0]}" for each in report.skipped]
     return Outcome(report, notes=tuple(notes))
