@@ -17,6 +17,7 @@ from cephctl.node.children import Child
 
 LOCK = "/run/cephctl/mount.lock"
 STOPPED = "/run/cephctl/stopped"
+BUSY = "another cephctl is at work on this node's mount"
 FORCE, DETACH = 1, 2
 UMOUNT_SECONDS = 10.0
 STOP_SECONDS = 20.0
@@ -329,7 +330,7 @@ def climb(ladder: Ladder, *parts: Callable[[Any], None]) -> dict[str, Any]:
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return ladder.report("another cephctl is at work on this node's mount")
+        return ladder.report(BUSY)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         for part in parts:

@@ -161,14 +161,13 @@ class Journey:
 
     def rotation(self, direction: str) -> Rotation:
         """With what only the record knows: the old key, and which sessions there were when the key was changed."""
-        return Rotation(
-            self.plan,
-            self.world,
-            direction,
-            partial(old_key, self.recorder, self.plan),
-            lambda: {instance for note in self.recorder.notes if note.what == "before" for instance in note.detail},
-            partial(self.note, "sessions", "before"),
-        )
+        before = {instance for note in self.recorder.notes if note.what == "before" for instance in note.detail}
+
+        def remember(instances: list[str]) -> None:
+            self.note("sessions", "before", instances)
+            before.update(instances)
+
+        return Rotation(self.plan, self.world, direction, partial(old_key, self.recorder, self.plan), lambda: before, remember)
 
 
 def hint(plan: Plan) -> str:

@@ -18,6 +18,7 @@ from cephctl.doctor.cluster_facts import monmap
 from cephctl.doctor.gather import request
 from cephctl.doctor.view import Site
 from cephctl.errors import CephctlError, Interrupted, Refused
+from cephctl.node.actions import BUSY
 from cephctl.provision.files import Credentials, options, push, wanted, what
 from cephctl.rolling.steps import Stalled
 from cephctl.ssh.connection import NodeFailed
@@ -29,7 +30,6 @@ SWITCH_SECONDS = 240
 MOUNT_SECONDS = 75
 RENEW_SECONDS = LEASE_SECONDS / 4
 KEY_FILES = ("secret", "keyring")
-BUSY = "another cephctl is at work on this node's mount"
 
 
 @dataclass(frozen=True)
