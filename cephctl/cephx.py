@@ -32,7 +32,9 @@ its `p` anyway."""
 
 
 KEYS_CAPS: Mapping[str, str] = {
-    "mon": ", ".join(f'allow command "auth {verb}"' for verb in ("ls", "get", "import", "rm", "caps")),
+    "mon": ", ".join(
+        f'allow command "auth {verb}"' for verb in ("ls", "get", "import", "rm", "caps")
+    ),
     "osd": "allow rwx namespace=cephctl",
 }
 """What changing keys and caps needs beyond that. Ceph can scope `auth import` to no entity: who may use it can give himself any caps."""
@@ -78,7 +80,9 @@ def parse_key(text: str) -> Key:
         raise MalformedKey(f"of unknown type {number}")
     if len(secret) != length or not secret:
         raise MalformedKey(f"truncated: {len(secret)} of {length} bytes of secret")
-    created = datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000 % 1_000_000)
+    created = datetime.fromtimestamp(seconds, UTC).replace(
+        microsecond=nanoseconds // 1000 % 1_000_000
+    )
     return Key(KEY_TYPES[number], created, secret)
 
 
@@ -97,7 +101,11 @@ def new_key(kind: str, created: float, secret: bytes | None = None) -> str:
 
 def keyring_text(entity: str, key: str, caps: Mapping[str, str] | None = None) -> str:
     """A keyring of one entity, as Ceph writes it."""
-    lines = [f"[{entity}]", f"\tkey = {key}", *(f'\tcaps {service} = "{quoted(cap)}"' for service, cap in (caps or {}).items())]
+    lines = [
+        f"[{entity}]",
+        f"\tkey = {key}",
+        *(f'\tcaps {service} = "{quoted(cap)}"' for service, cap in (caps or {}).items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +128,10 @@ def parse_keyring(content: bytes) -> dict[str, Credential]:
     >>> sorted(parse_keyring(b"[client.a]\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\n"))
     ['client.a']
     """
-    return {entity: credential(entity, values) for entity, values in parse_sections(plain_text(content)).items()}
+    return {
+        entity: credential(entity, values)
+        for entity, values in parse_sections(plain_text(content)).items()
+    }
 
 
 def credential(entity: str, values: Mapping[str, str]) -> Credential:
@@ -130,7 +141,9 @@ def credential(entity: str, values: Mapping[str, str]) -> Credential:
         key = parse_key(values["key"])
     except MalformedKey as error:
         raise MalformedFile(f"the key of [{entity}] is {error}") from None
-    caps = {name.removeprefix("caps "): cap for name, cap in values.items() if name.startswith("caps ")}
+    caps = {
+        name.removeprefix("caps "): cap for name, cap in values.items() if name.startswith("caps ")
+    }
     return Credential(entity, key, caps)
 
 
@@ -154,10 +167,16 @@ def caps_command(verb: str, entity: str, caps: Mapping[str, str]) -> str:
     >>> caps_command("caps", "client.a", {"mon": "allow r"})
     "ceph auth caps client.a mon 'allow r'"
     """
-    return f"ceph auth {verb} {entity} " + " ".join(f"{service} '{cap}'" for service, cap in caps.items())
+    return f"ceph auth {verb} {entity} " + " ".join(
+        f"{service} '{cap}'" for service, cap in caps.items()
+    )
 
 
 def web_caps(filesystem: str, root: str) -> dict[str, str]:
     """The caps of an entity that mounts one directory of one file system: no more, and no service less."""
     path = "" if root == "/" else f" path={root}"
-    return {"mon": "allow r", "osd": f"allow rw tag cephfs data={filesystem}", "mds": f"allow rw{path}"}
+    return {
+        "mon": "allow r",
+        "osd": f"allow rw tag cephfs data={filesystem}",
+        "mds": f"allow rw{path}",
+    }

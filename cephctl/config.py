@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cephctl.errors import NotFound, UsageError
-from cephctl.model import Column, Record
+from cephctl.results import Column, Record
 
 SYSTEM_PATH = "/etc/cephctl/cephctl.toml"
 
@@ -44,13 +44,37 @@ SETTINGS = (
     Setting("mount", "root", str, "/", "the directory of the file system that they mount"),
     Setting("mount", "entity", str, "client.web", "the entity that they mount it as"),
     Setting("mount", "options", str, "noatime", "their further mount options"),
-    Setting("mount", "sentinel", str, ".cephctl-sentinel", "the file below the path that the OSD probe reads"),
     Setting(
-        "haproxy", "socket", str, None, "HAProxy's admin socket: a path, or HOST:PORT; without it nodes are changed under load"
+        "mount",
+        "sentinel",
+        str,
+        ".cephctl-sentinel",
+        "the file below the path that the OSD probe reads",
     ),
-    Setting("haproxy", "backend", str, None, "its backend; without it, a node's shard. A server has its node's name"),
-    Setting("runs", "directory", str, "/var/lib/cephctl/runs", "where the records of rolling changes are kept"),
-    Setting("ssh", "config", str, None, "an ssh configuration; without it, the user's and the system's"),
+    Setting(
+        "haproxy",
+        "socket",
+        str,
+        None,
+        "HAProxy's admin socket: a path, or HOST:PORT; without it nodes are changed under load",
+    ),
+    Setting(
+        "haproxy",
+        "backend",
+        str,
+        None,
+        "its backend; without it, a node's shard. A server has its node's name",
+    ),
+    Setting(
+        "runs",
+        "directory",
+        str,
+        "/var/lib/cephctl/runs",
+        "where the records of rolling changes are kept",
+    ),
+    Setting(
+        "ssh", "config", str, None, "an ssh configuration; without it, the user's and the system's"
+    ),
     Setting("ssh", "timeout", float, 30.0, "seconds that one node may take to answer"),
 )
 NODE_SETTINGS = {"address": str, "shard": str}
@@ -98,7 +122,11 @@ def unknown_node(name: str, known: Iterable[str]) -> NotFound:
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"add it to cephctl.toml: [nodes.{name}] with address and shard"
+    hint = (
+        f"did you mean {', '.join(near)}?"
+        if near
+        else f"add it to cephctl.toml: [nodes.{name}] with address and shard"
+    )
     return NotFound(f"no node {name} in the inventory", hint)
 
 
@@ -110,7 +138,9 @@ def load(path: str | None, flags: Mapping[str, Any], environment: Mapping[str, s
     file = find(path, environment)
     content = read(file) if file else {}
     check_sections(content, file)
-    values = {setting.key: value_of(setting, flags, environment, content, file) for setting in SETTINGS}
+    values = {
+        setting.key: value_of(setting, flags, environment, content, file) for setting in SETTINGS
+    }
     check_values(values)
     return Config(file, values, tuple(nodes_of(content, file)))
 
@@ -119,7 +149,9 @@ def find(path: str | None, environment: Mapping[str, str]) -> str | None:
     """The file that counts: the one that was named, else the user's, else the system's, else none."""
     if named := path or environment.get("CEPHCTL_CONFIG"):
         return named
-    return next((each for each in (user_path(environment), SYSTEM_PATH) if os.path.exists(each)), None)
+    return next(
+        (each for each in (user_path(environment), SYSTEM_PATH) if os.path.exists(each)), None
+    )
 
 
 def user_path(environment: Mapping[str, str]) -> str:
@@ -134,7 +166,9 @@ def read(file: str) -> dict[str, Any]:
         with open(file, "rb") as stream:
             return tomllib.load(stream)
     except FileNotFoundError:
-        raise UsageError(f"no configuration at {file}", "'cephctl config init' writes one") from None
+        raise UsageError(
+            f"no configuration at {file}", "'cephctl config init' writes one"
+        ) from None
     except OSError as error:
         raise UsageError(f"configuration {file} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -165,11 +199,17 @@ def check_key(key: str, known: Any, file: str | None, what: str, where: str) -> 
 
 
 def value_of(
-    setting: Setting, flags: Mapping[str, Any], environment: Mapping[str, str], content: Mapping[str, Any], file: str | None
+    setting: Setting,
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    content: Mapping[str, Any],
+    file: str | None,
 ) -> Value:
     if setting.section == "ceph" and flags.get(setting.name) is not None:
         return Value(typed(setting, flags[setting.name], "command line"), "command line")
-    for variable in (setting.variable, "CEPH_CONF") if setting.name == "conf" else (setting.variable,):
+    for variable in (
+        (setting.variable, "CEPH_CONF") if setting.name == "conf" else (setting.variable,)
+    ):
         if environment.get(variable):
             return Value(typed(setting, environment[variable], variable), variable)
     found = content.get(setting.section, {}).get(setting.name)
@@ -181,13 +221,17 @@ def value_of(
 def typed(setting: Setting, value: Any, source: str) -> Any:
     """The value as its setting's type; text that came from outside TOML may spell a number."""
     if isinstance(value, bool) or not isinstance(value, (setting.type, str, int)):
-        raise UsageError(f"{source}: {setting.key} must be a {type_name(setting.type)}, not {value!r}")
+        raise UsageError(
+            f"{source}: {setting.key} must be a {type_name(setting.type)}, not {value!r}"
+        )
     if setting.type is str and not isinstance(value, str):
         raise UsageError(f"{source}: {setting.key} must be a string, not {value!r}")
     try:
         return setting.type(value)
     except ValueError:
-        raise UsageError(f"{source}: {setting.key} must be a {type_name(setting.type)}, not {value!r}") from None
+        raise UsageError(
+            f"{source}: {setting.key} must be a {type_name(setting.type)}, not {value!r}"
+        ) from None
 
 
 def type_name(kind: type) -> str:
@@ -199,11 +243,16 @@ def check_values(values: Mapping[str, Value]) -> None:
     for key in ("ceph.timeout", "ssh.timeout"):
         timeout = values[key]
         if not 1 <= timeout.value <= 3600:
-            raise UsageError(f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}")
+            raise UsageError(
+                f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}"
+            )
     for key, example in (("ceph.name", "client.cephctl"), ("mount.entity", "client.web")):
         name = values[key]
         if not name.value.startswith("client.") or name.value == "client.":
-            raise UsageError(f"{name.source}: '{name.value}' is no client entity", f"write it as client.NAME, such as {example}")
+            raise UsageError(
+                f"{name.source}: '{name.value}' is no client entity",
+                f"write it as client.NAME, such as {example}",
+            )
     for key, meaning in (
         ("tenants.root", "/tenants"),
         ("mount.root", "/web"),
@@ -212,7 +261,9 @@ def check_values(values: Mapping[str, Value]) -> None:
     ):
         path = values[key]
         if os.path.normpath(path.value) != path.value or not path.value.startswith("/"):
-            raise UsageError(f"{path.source}: {key} must be an absolute path, such as {meaning}, not '{path.value}'")
+            raise UsageError(
+                f"{path.source}: {key} must be an absolute path, such as {meaning}, not '{path.value}'"
+            )
 
 
 def nodes_of(content: Mapping[str, Any], file: str | None) -> list[Node]:
@@ -239,7 +290,10 @@ def template() -> str:
         for setting in SETTINGS:
             if setting.section == section:
                 lines += [f"# {setting.meaning}", f"#{setting.name} = {toml_value(setting)}"]
-    lines += ["", "# The web nodes: one section each. The address is the one the node talks to Ceph from."]
+    lines += [
+        "",
+        "# The web nodes: one section each. The address is the one the node talks to Ceph from.",
+    ]
     lines += ["#[nodes.web-1-node-0]", '#address = "10.10.10.10"', '#shard = "web-1"']
     return "\n".join(lines) + "\n"
 

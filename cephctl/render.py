@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from cephctl.model import Column, Finding, Kind, Record, Severity, Table
-from cephctl.terminal import printable
+from cephctl.results import Column, Finding, Kind, Record, Severity, Table
+from cephctl.text import printable
 from cephctl.units import format_ago, format_duration, format_size
 
 NUMBERS = (Kind.COUNT, Kind.SIZE, Kind.LIMIT, Kind.NUMBER_LIMIT, Kind.PERCENT)
@@ -57,7 +57,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if dataclasses.is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     return scalar(value)
 
 
@@ -130,7 +132,12 @@ def blocks_of(value: Any, coloured: bool) -> Iterator[list[str]]:
 def below(rows: tuple[Record, ...], kind: type[Record], coloured: bool) -> Iterator[list[str]]:
     """The findings that rows of a table have, each under the row's name."""
     for row in rows:
-        found = [each for field, type_ in kind.sections if type_ is Finding for each in many(getattr(row, field))]
+        found = [
+            each
+            for field, type_ in kind.sections
+            if type_ is Finding
+            for each in many(getattr(row, field))
+        ]
         if found:
             yield [str(getattr(row, kind.columns[0].field)), *findings(tuple(found), coloured)]
 
@@ -145,19 +152,30 @@ def grid(table: Table, coloured: bool) -> list[str]:
         return []
     now = datetime.now(UTC)
     columns = [column for column in table.type.columns if not is_empty(table, column)]
-    cells = [[people(getattr(row, column.field), column.kind, now) for column in columns] for row in table.rows]
-    widths = [max(map(width, texts)) for texts in zip([column.title for column in columns], *cells, strict=True)]
+    cells = [
+        [people(getattr(row, column.field), column.kind, now) for column in columns]
+        for row in table.rows
+    ]
+    widths = [
+        max(map(width, texts))
+        for texts in zip([column.title for column in columns], *cells, strict=True)
+    ]
     lines = [GAP.join(aligned(c.title, w, c.kind) for c, w in zip(columns, widths, strict=True))]
     for row, texts in zip(table.rows, cells, strict=True):
         parts = zip(columns, widths, texts, strict=True)
         lines.append(
-            GAP.join(paint(aligned(t, w, c.kind), style_of(getattr(row, c.field), c.kind), coloured) for c, w, t in parts)
+            GAP.join(
+                paint(aligned(t, w, c.kind), style_of(getattr(row, c.field), c.kind), coloured)
+                for c, w, t in parts
+            )
         )
     return lines
 
 
 def is_empty(table: Table, column: Column) -> bool:
-    return column.kind is not Kind.LIMIT and all(is_blank(getattr(row, column.field)) for row in table.rows)
+    return column.kind is not Kind.LIMIT and all(
+        is_blank(getattr(row, column.field)) for row in table.rows
+    )
 
 
 def is_blank(value: Any) -> bool:
@@ -199,7 +217,10 @@ def width(text: str) -> int:
     """Columns on a terminal."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def paint(text: str, severity: Severity | None, coloured: bool) -> str:
@@ -244,4 +265,8 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
         return WRITERS[kind](value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return (", ".join(map(printable, value)) or "-") if isinstance(value, tuple) else printable(str(value))
+    return (
+        (", ".join(map(printable, value)) or "-")
+        if isinstance(value, tuple)
+        else printable(str(value))
+    )

@@ -24,7 +24,9 @@ def parse_size(text: str) -> int:
     text = text.strip()
     if _DECIMAL_LOOK.fullmatch(text):
         short = text[:-1].rstrip()
-        raise ValueError(f"'{text}' is ambiguous; write {short} or {short}iB, which are powers of 1024")
+        raise ValueError(
+            f"'{text}' is ambiguous; write {short} or {short}iB, which are powers of 1024"
+        )
     match = _SIZE.fullmatch(text)
     if not match:
         raise ValueError(f"'{text}' is no size; write {SIZE_FORMS}")

@@ -42,7 +42,11 @@ def generated() -> dict[str, str]:
 def man_page() -> str:
     lines = ['.TH CEPHCTL 8 "" "cephctl" "System Administration"', ".SH NAME"]
     lines.append("cephctl \\- operate CephFS for a web-hosting platform")
-    lines += [".SH SYNOPSIS", ".B cephctl", "[\\fIOPTION\\fR]... \\fINOUN VERB\\fR [\\fIARGUMENT\\fR]..."]
+    lines += [
+        ".SH SYNOPSIS",
+        ".B cephctl",
+        "[\\fIOPTION\\fR]... \\fINOUN VERB\\fR [\\fIARGUMENT\\fR]...",
+    ]
     lines += [".SH DESCRIPTION", *paragraphs(root.help or "")]
     lines += [".SH COMMANDS"]
     context = click.Context(root, info_name="cephctl")
@@ -106,7 +110,11 @@ def options(command: click.Command) -> Iterator[str]:
 def value_name(option: click.Option) -> str:
     if option.metavar:
         return option.metavar
-    return "|".join(option.type.choices) if isinstance(option.type, click.Choice) else option.type.name.upper()
+    return (
+        "|".join(option.type.choices)
+        if isinstance(option.type, click.Choice)
+        else option.type.name.upper()
+    )
 
 
 def paragraphs(text: str) -> Iterator[str]:

@@ -25,7 +25,13 @@ def main() -> None:
         try:
             cluster.up()
             program = install(Path(folder, "installed"))
-            ours = [str(program), "-c", str(cluster.operator_conf), "-k", str(cluster.keyring("client.cephctl"))]
+            ours = [
+                str(program),
+                "-c",
+                str(cluster.operator_conf),
+                "-k",
+                str(cluster.keyring("client.cephctl")),
+            ]
             status(cluster, ours)
             reports(cluster, ours)
         finally:
@@ -39,11 +45,22 @@ def install(folder: Path) -> Path:
 
 
 def status(cluster: Cluster, ours: Sequence[str]) -> None:
-    admin = ["-c", str(cluster.operator_conf), "-n", "client.admin", "-k", str(cluster.keyring("client.admin"))]
-    times = alternate([[*ours, "mds", "status"], [str(shutil.which("ceph")), *admin, "fs", "status"]])
+    admin = [
+        "-c",
+        str(cluster.operator_conf),
+        "-n",
+        "client.admin",
+        "-k",
+        str(cluster.keyring("client.admin")),
+    ]
+    times = alternate(
+        [[*ours, "mds", "status"], [str(shutil.which("ceph")), *admin, "fs", "status"]]
+    )
     show("cephctl mds status", times[0])
     show("ceph fs status", times[1])
-    print(f"{'ratio of medians':34}{statistics.median(times[0]) / statistics.median(times[1]):8.2f}")
+    print(
+        f"{'ratio of medians':34}{statistics.median(times[0]) / statistics.median(times[1]):8.2f}"
+    )
 
 
 def reports(cluster: Cluster, ours: Sequence[str]) -> None:
@@ -64,13 +81,18 @@ def alternate(commands: Sequence[Sequence[str]], rounds: int = ROUNDS) -> list[l
     for _ in range(rounds):
         for command, taken in zip(commands, times, strict=True):
             start = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
+            )
             taken.append(time.perf_counter() - start)
     return times
 
 
 def show(name: str, times: Sequence[float]) -> None:
-    print(f"{name:60} median {statistics.median(times):.3f} s, best {min(times):.3f} s, of {len(times)}", flush=True)
+    print(
+        f"{name:60} median {statistics.median(times):.3f} s, best {min(times):.3f} s, of {len(times)}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

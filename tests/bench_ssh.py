@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cephctl.config import load
-from cephctl.doctor.gather import PROBE_SECONDS, request, site_of
+from cephctl.doctor.gather import PROBE_SECONDS
+from cephctl.site import request, site_of
 from cephctl.ssh.program import program
 from tests.bench import install
 from tests.command import PROJECT
@@ -41,7 +42,12 @@ interpreter_python = {python}
 pipelining = true
 ssh_args = -F {ssh_config} -o ControlMaster=no -o StrictHostKeyChecking=yes
 """
-TARGETS = {"paramiko": "1.3", "same work": "none: what cephctl itself adds", "ansible": "0.5", "pyinfra": "1"}
+TARGETS = {
+    "paramiko": "1.3",
+    "same work": "none: what cephctl itself adds",
+    "ansible": "0.5",
+    "pyinfra": "1",
+}
 
 
 @dataclass
@@ -58,12 +64,19 @@ class Contestant:
     def run(self) -> str:
         before, start = children(), time.perf_counter()
         done = subprocess.run(
-            self.command, env=os.environ | self.variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            self.command,
+            env=os.environ | self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.seconds.append(time.perf_counter() - start)
         self.processor.append(children() - before)
         if done.returncode not in self.fine:
-            sys.exit(f"{self.name} failed ({done.returncode}): {(done.stderr or done.stdout)[-1000:]}")
+            sys.exit(
+                f"{self.name} failed ({done.returncode}): {(done.stderr or done.stdout)[-1000:]}"
+            )
         return done.stdout
 
     def show(self) -> None:
@@ -85,7 +98,9 @@ def main() -> None:
         folder = Path(temporary)
         cluster = Cluster(folder / "ceph", ports=(v2, v1))
         fleet = Fleet(folder / "fleet", timeout=60)
-        fleet.ceph = f'conf = "{cluster.operator_conf}"\nkeyring = "{cluster.keyring("client.cephctl")}"'
+        fleet.ceph = (
+            f'conf = "{cluster.operator_conf}"\nkeyring = "{cluster.keyring("client.cephctl")}"'
+        )
         try:
             cluster.up()
             fleet.add(NODES)
@@ -101,7 +116,10 @@ def contestants(fleet: Fleet, folder: Path) -> list[Contestant | None]:
         paramiko("paramiko", b"print('here')\n", fleet),
         paramiko(
             "same work",
-            program("facts.facts", request(site_of(load(str(fleet.folder / "cephctl.toml"), {}, {})), PROBE_SECONDS)),
+            program(
+                "facts.facts",
+                request(site_of(load(str(fleet.folder / "cephctl.toml"), {}, {})), PROBE_SECONDS),
+            ),
             fleet,
         ),
         cephctl(fleet, install(folder / "installed")),
@@ -114,32 +132,63 @@ def paramiko(name: str, work: bytes, fleet: Fleet) -> Contestant:
     file = fleet.folder / f"{name}.py"
     file.write_bytes(work)
     ports = [str(node.port) for node in fleet.nodes.values()]
-    return Contestant(name, [PYTHON, str(BARE), str(file), str(fleet.key), str(fleet.known_hosts), *ports])
+    return Contestant(
+        name, [PYTHON, str(BARE), str(file), str(fleet.key), str(fleet.known_hosts), *ports]
+    )
 
 
 def cephctl(fleet: Fleet, program: Path) -> Contestant:
     """What it finds is that nothing is mounted: 3."""
     command = [str(program), "node", "doctor", "--all", "-f", "json"]
-    return Contestant("cephctl", command, {"CEPHCTL_CONFIG": str(fleet.folder / "cephctl.toml")}, fine=(0, 3))
+    return Contestant(
+        "cephctl", command, {"CEPHCTL_CONFIG": str(fleet.folder / "cephctl.toml")}, fine=(0, 3)
+    )
 
 
 def ansible(fleet: Fleet, tools: Path) -> Contestant | None:
     if not (tools / "ansible").exists():
         return None
     config = fleet.folder / "ansible.cfg"
-    values = {"folder": fleet.folder, "at_once": AT_ONCE, "python": PYTHON, "ssh_config": fleet.ssh_config}
+    values = {
+        "folder": fleet.folder,
+        "at_once": AT_ONCE,
+        "python": PYTHON,
+        "ssh_config": fleet.ssh_config,
+    }
     config.write_text(ANSIBLE.format(**values))
     (fleet.folder / "hosts").write_text("\n".join(fleet.nodes) + "\n")
-    variables = {"ANSIBLE_CONFIG": str(config), "ANSIBLE_HOME": str(fleet.folder / "ansible"), "LC_ALL": "C.UTF-8"}
-    command = [str(tools / "ansible"), "all", "-f", str(AT_ONCE), "-m", "command", "-a", "stat -f /"]
+    variables = {
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_HOME": str(fleet.folder / "ansible"),
+        "LC_ALL": "C.UTF-8",
+    }
+    command = [
+        str(tools / "ansible"),
+        "all",
+        "-f",
+        str(AT_ONCE),
+        "-m",
+        "command",
+        "-a",
+        "stat -f /",
+    ]
     return Contestant("ansible", command, variables)
 
 
 def pyinfra(fleet: Fleet, tools: Path) -> Contestant | None:
     if not (tools / "pyinfra").exists():
         return None
-    common = {"ssh_hostname": "127.0.0.1", "ssh_user": "root", "ssh_key": str(fleet.key), "ssh_allow_agent": False}
-    common |= {"ssh_look_for_keys": False, "ssh_known_hosts_file": str(fleet.known_hosts), "ssh_strict_host_key_checking": "yes"}
+    common = {
+        "ssh_hostname": "127.0.0.1",
+        "ssh_user": "root",
+        "ssh_key": str(fleet.key),
+        "ssh_allow_agent": False,
+    }
+    common |= {
+        "ssh_look_for_keys": False,
+        "ssh_known_hosts_file": str(fleet.known_hosts),
+        "ssh_strict_host_key_checking": "yes",
+    }
     hosts = [(node.name, {**common, "ssh_port": node.port}) for node in fleet.nodes.values()]
     inventory = fleet.folder / "inventory.py"
     inventory.write_text(f"hosts = {hosts!r}\n")
@@ -150,7 +199,12 @@ def tools_in(folder: Path) -> Path:
     """A virtual environment with the tools to compare with; one that cannot be installed takes no part."""
     subprocess.run([PYTHON, "-m", "venv", str(folder)], check=True)
     for name, package in (("ansible", "ansible-core"), ("pyinfra", "pyinfra")):
-        done = subprocess.run([str(folder / "bin/pip"), "install", "-q", package], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(folder / "bin/pip"), "install", "-q", package],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             print(f"{name} takes no part: {package} cannot be installed: {reason}", flush=True)
@@ -178,7 +232,9 @@ def check_answers(output: str) -> None:
     """The figures are worth nothing if a node did not answer, or the cluster."""
     nodes = json.loads(output)["nodes"]
     codes = sorted({str(node["code"]) for node in nodes})
-    failed = [code for code in codes if code.startswith(("NODE_", "CLUSTER_")) and code != "NODE_DIFFERS"]
+    failed = [
+        code for code in codes if code.startswith(("NODE_", "CLUSTER_")) and code != "NODE_DIFFERS"
+    ]
     if failed or len(nodes) != NODES:
         sys.exit(f"cephctl did not ask all: {' '.join(failed)}")
     print(f"cephctl finds on {len(nodes)} nodes: {' '.join(codes)}")
@@ -191,7 +247,9 @@ def ratios(seconds: dict[str, list[float]]) -> None:
         if name in seconds:
             medians = statistics.median(ours) / statistics.median(seconds[name])
             rounds = statistics.median(a / b for a, b in zip(ours, seconds[name], strict=True))
-            print(f"cephctl/{name:10} of medians {medians:5.2f}, median of rounds {rounds:5.2f}; target {target}")
+            print(
+                f"cephctl/{name:10} of medians {medians:5.2f}, median of rounds {rounds:5.2f}; target {target}"
+            )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from cephctl.ceph.worker import Limits, Mounted, Report, Worker, worker
 from cephctl.errors import CephctlError, Crashed, Interrupted, Unanswered, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.commands import Cluster
     from cephctl.ceph.target import Target
 
 Question = Callable[["Cluster"], Generator[Any, None, None]]
@@ -54,14 +54,16 @@ def answers(target: Target, child: Worker) -> Iterator[Any]:
 
 def answer(target: Target, question: Question, report: Report) -> Generator[Any, None, None]:
     """The worker's side."""
-    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.commands import Cluster
     from cephctl.ceph.login import check
 
     with Cluster(check(target), report).connected() as cluster:
         try:
             yield from question(cluster)
         except UnexpectedAnswer as error:
-            raise UnexpectedAnswer(error.message, f"the cluster runs {cluster.version()}; cephctl knows 16.2 and 18.2") from None
+            raise UnexpectedAnswer(
+                error.message, f"the cluster runs {cluster.version()}; cephctl knows 16.2 and 18.2"
+            ) from None
 
 
 def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Unanswered:
@@ -69,7 +71,12 @@ def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Una
     silent, evicted = examine(target, session, INQUEST_SECONDS)
     if not silent and silence.whom.startswith("mds."):
         silent = [unexplained(target)]
-    return Unanswered(silence.whom, silence.what, silence.seconds, "\n".join([*silent, *session_note(session, evicted)]) or None)
+    return Unanswered(
+        silence.whom,
+        silence.what,
+        silence.seconds,
+        "\n".join([*silent, *session_note(session, evicted)]) or None,
+    )
 
 
 def unexplained(target: Target) -> str:
@@ -94,7 +101,9 @@ def crashed(target: Target, crash: Crashed, session: Mounted | None) -> Crashed:
     if session is None:
         return crash
     _, evicted = examine(target, session, INQUEST_SECONDS)
-    return Crashed(crash.message, "\n".join([*filter(None, [crash.hint]), *session_note(session, evicted)]))
+    return Crashed(
+        crash.message, "\n".join([*filter(None, [crash.hint]), *session_note(session, evicted)])
+    )
 
 
 def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
@@ -104,7 +113,9 @@ def session_note(session: Mounted | None, evicted: set[str]) -> list[str]:
     left = [daemon for daemon in session.daemons if daemon not in evicted]
     if not left:
         return [f"this command's own MDS session {session.client_id} was evicted"]
-    commands = " && ".join(f"ceph tell {daemon} client evict id={session.client_id}" for daemon in left)
+    commands = " && ".join(
+        f"ceph tell {daemon} client evict id={session.client_id}" for daemon in left
+    )
     return [
         f"this command's own MDS session {session.client_id} is still open; it ends by itself in a minute, or with: {commands}"
     ]
@@ -123,10 +134,12 @@ def examine(target: Target, session: Mounted | None, seconds: float) -> tuple[li
     return silent, evicted
 
 
-def evidence(target: Target, session: Mounted | None, seconds: float, report: Report) -> Generator[tuple[str, str], None, None]:
+def evidence(
+    target: Target, session: Mounted | None, seconds: float, report: Report
+) -> Generator[tuple[str, str], None, None]:
     """Pairs: ("silent", a daemon and its trouble), ("evicted", the MDS that ended the session)."""
     from cephctl.ceph.banner import silences
-    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.commands import Cluster
     from cephctl.ceph.login import check
 
     login = check(target)
@@ -148,7 +161,9 @@ def evidence(target: Target, session: Mounted | None, seconds: float, report: Re
         if session:
             for daemon in set(session.daemons) - quiet:
                 # One session, by id: without a filter 16.2 would evict every client.
-                cluster.mds_command(daemon.removeprefix("mds."), "client evict", filters=[f"id={session.client_id}"])
+                cluster.mds_command(
+                    daemon.removeprefix("mds."), "client evict", filters=[f"id={session.client_id}"]
+                )
                 yield "evicted", daemon
 
 

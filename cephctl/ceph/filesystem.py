@@ -13,9 +13,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cephctl.ceph.cluster import EVICTED, EVICTED_HINT, Cluster, denied
+from cephctl.ceph.commands import EVICTED, EVICTED_HINT, Cluster, denied
 from cephctl.ceph.worker import Mounted, Unmounted, Waiting
-from cephctl.errors import Blocklisted, CephctlError, NotFound, Unanswered, UnexpectedAnswer, Unreachable
+from cephctl.errors import (
+    Blocklisted,
+    CephctlError,
+    NotFound,
+    Unanswered,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     import cephfs
@@ -65,7 +72,12 @@ class FileSystem:
         """Mount, and unmount on every way out: a session that dies blocks other clients for 60 s."""
         import cephfs
 
-        self._statx = cephfs.CEPH_STATX_MODE | cephfs.CEPH_STATX_UID | cephfs.CEPH_STATX_GID | cephfs.CEPH_STATX_SIZE
+        self._statx = (
+            cephfs.CEPH_STATX_MODE
+            | cephfs.CEPH_STATX_UID
+            | cephfs.CEPH_STATX_GID
+            | cephfs.CEPH_STATX_SIZE
+        )
         self.waiting("mount the file system")
         mount = cephfs.LibCephFS(rados_inst=self._cluster.handle)
         with self.translated(f"mount file system {self.name}"):
@@ -142,7 +154,9 @@ class FileSystem:
                 return None
             return value.decode()
 
-    def xattrs(self, paths: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str, dict[str, str | None]]]:
+    def xattrs(
+        self, paths: Iterable[str], names: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, str | None]]]:
         """Several attributes of many paths, read by a few threads at once, in order; a path that is gone is left out."""
 
         def read(path: str) -> tuple[str, dict[str, str | None]] | None:
@@ -204,12 +218,19 @@ def mount(cluster: Cluster) -> FileSystem:
     systems = {each["mdsmap"]["fs_name"]: each["mdsmap"] for each in dump["filesystems"]}
     name = choose(systems, cluster.target.filesystem)
     mdsmap = systems[name]
-    daemons = {info["rank"]: info for info in mdsmap["info"].values() if info["state"] != "up:standby-replay"}
+    daemons = {
+        info["rank"]: info
+        for info in mdsmap["info"].values()
+        if info["state"] != "up:standby-replay"
+    }
     for rank in mdsmap["in"]:
         info = daemons.get(rank)
         if info is None:
             standbys = len(dump["standbys"])
-            raise Unreachable(f"file system {name}: rank {rank} has no MDS", f"{standbys} standby MDS; see 'cephctl mds status'")
+            raise Unreachable(
+                f"file system {name}: rank {rank} has no MDS",
+                f"{standbys} standby MDS; see 'cephctl mds status'",
+            )
         if "laggy_since" in info:
             raise Unreachable(
                 f"file system {name}: mds.{info['name']} of rank {rank} does not answer the monitors (laggy)",
@@ -230,10 +251,15 @@ def choose(systems: dict[str, Any], wanted: str | None) -> str:
     there = ", ".join(sorted(systems)) or "none"
     if wanted:
         if wanted not in systems:
-            raise NotFound(f"no file system {wanted}; there is {there}", "set 'filesystem' in [ceph] of cephctl.toml")
+            raise NotFound(
+                f"no file system {wanted}; there is {there}",
+                "set 'filesystem' in [ceph] of cephctl.toml",
+            )
         return wanted
     if len(systems) != 1:
-        raise NotFound(f"which file system? there is {there}", "set 'filesystem' in [ceph] of cephctl.toml")
+        raise NotFound(
+            f"which file system? there is {there}", "set 'filesystem' in [ceph] of cephctl.toml"
+        )
     return next(iter(systems))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cephctl.ceph.cluster import Cluster
+from cephctl.ceph.commands import Cluster
 from cephctl.cephx import MalformedKey, keyring_text, parse_key
 from cephctl.errors import NotFound, UnexpectedAnswer
 
@@ -49,10 +49,20 @@ def entity_of(found: Any) -> Entity:
     except MalformedKey as error:
         raise UnexpectedAnswer(f"the cluster's key of {found['entity']} is {error}") from None
     pending = bool(found.get("pending_key"))
-    return Entity(found["entity"], dict(found["caps"]), key.type, key.created.timestamp(), key.fingerprint, pending, found["key"])
+    return Entity(
+        found["entity"],
+        dict(found["caps"]),
+        key.type,
+        key.created.timestamp(),
+        key.fingerprint,
+        pending,
+        found["key"],
+    )
 
 
-def import_entity(name: str, key: str, caps: Mapping[str, str], cluster: Cluster) -> Generator[Entity | None]:
+def import_entity(
+    name: str, key: str, caps: Mapping[str, str], cluster: Cluster
+) -> Generator[Entity | None]:
     """Make the entity what is given, key and all caps at once, whether it is there or not; one answer: what it is now."""
     # By hand in its place: 'auth import' creates and replaces alike, and is the only way to do both to a key on 16.2.
     cluster.command("auth import", stdin=keyring_text(name, key, caps))

@@ -13,7 +13,9 @@ from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
 from cephctl.errors import UsageError
 
 # [IPv6], bare IPv6, or IPv4 and names; then a port.
-_ADDRESS = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|((?:[0-9a-fA-F]*:){2,}[0-9a-fA-F.]*)|([^:/\[\]]+))(?::(\d+))?")
+_ADDRESS = re.compile(
+    r"(?:\[([0-9a-fA-F:.]+)\]|((?:[0-9a-fA-F]*:){2,}[0-9a-fA-F.]*)|([^:/\[\]]+))(?::(\d+))?"
+)
 MON_PORTS = (3300, 6789)
 
 
@@ -28,14 +30,18 @@ class Login:
 
 def check(target: Target) -> Login:
     """Refuse what librados would answer with a riddle, an abort (BOM) or a hang (NUL byte)."""
-    text = read(target.conf, "ceph.conf", "give its path with --conf, CEPH_CONF or 'conf' in cephctl.toml")
+    text = read(
+        target.conf, "ceph.conf", "give its path with --conf, CEPH_CONF or 'conf' in cephctl.toml"
+    )
     try:
         sections = parse_sections(text)
     except MalformedFile as error:
         raise UsageError(f"{target.conf} is no ceph.conf: {error}") from None
     monitors = tuple(mon_addresses(lookup(sections, target.entity, "mon host") or ""))
     if not monitors:
-        raise UsageError(f"{target.conf} names no monitor", "it needs 'mon host = ADDRESS' in [global]")
+        raise UsageError(
+            f"{target.conf} names no monitor", "it needs 'mon host = ADDRESS' in [global]"
+        )
     keyring = find_keyring(target, lookup(sections, target.entity, "keyring"))
     check_keyring(keyring, target.entity)
     return Login(target, keyring, monitors)
@@ -49,7 +55,10 @@ def read(path: str, what: str, hint: str) -> str:
     except FileNotFoundError:
         raise UsageError(f"no {what} at {path}", hint) from None
     except OSError as error:
-        raise UsageError(f"{what} {path} cannot be read: {error.strerror}", "run as root, or as a user who may read it") from None
+        raise UsageError(
+            f"{what} {path} cannot be read: {error.strerror}",
+            "run as root, or as a user who may read it",
+        ) from None
     except MalformedFile as error:
         raise UsageError(f"{what} {path} is damaged: {error}") from None
 
@@ -117,15 +126,15 @@ def is_operators(entity: str) -> bool:
 def create_hint(entity: str) -> str:
     """How to get a keyring. Never onto a file that may hold other keys: `ceph -o` empties it before it asks."""
     if not is_operators(entity):
-        return (
-            f"give {entity}'s keyring with --keyring, or log in as client.cephctl; 'cephctl config init' says how to create that"
-        )
+        return f"give {entity}'s keyring with --keyring, or log in as client.cephctl; 'cephctl config init' says how to create that"
     return f"on a node with client.admin: {create_command(entity)}"
 
 
 def create_command(entity: str) -> str:
     """The command that creates the operator's entity, or prints it when it exists."""
-    return f"(umask 077; {caps_command('get-or-create', entity, OPERATOR_CAPS)} -o ./{entity}.keyring)"
+    return (
+        f"(umask 077; {caps_command('get-or-create', entity, OPERATOR_CAPS)} -o ./{entity}.keyring)"
+    )
 
 
 def caps_hint(entity: str) -> str:

@@ -156,7 +156,9 @@ class Worker:
         self._pid = 0
         doing = f"while waiting for {self._waiting.whom} to {self._waiting.what}"
         if os.WIFSIGNALED(status):
-            return Crashed(f"the Ceph library crashed ({signal.Signals(os.WTERMSIG(status)).name}) {doing}")
+            return Crashed(
+                f"the Ceph library crashed ({signal.Signals(os.WTERMSIG(status)).name}) {doing}"
+            )
         return Crashed(f"the Ceph worker ended without an answer {doing}")
 
     def _end(self, grace: float) -> None:
@@ -250,11 +252,19 @@ def _work(job: Job, timeout: float, debug: bool, results: int) -> None:
     except CephctlError as error:
         report(error)
     except ImportError as error:
-        report(UsageError(f"no Python module {error.name}", "apt-get install python3-rados python3-cephfs"))
+        report(
+            UsageError(
+                f"no Python module {error.name}", "apt-get install python3-rados python3-cephfs"
+            )
+        )
     except Exception as error:  # noqa: BLE001 - the parent must hear of any
         import traceback
 
-        trace = "".join(traceback.format_exception(error)) if debug else "run it again with --debug to see where"
+        trace = (
+            "".join(traceback.format_exception(error))
+            if debug
+            else "run it again with --debug to see where"
+        )
         report(Crashed(f"a bug in cephctl: {type(error).__name__}: {error}", trace))
 
 

@@ -11,9 +11,9 @@ import click
 
 from cephctl import __version__
 from cephctl.cli.app import App
-from cephctl.cli.options import global_options
+from cephctl.cli.options import global_options, near_command
 from cephctl.errors import CephctlError, ExitStatus, UsageError
-from cephctl.model import Outcome
+from cephctl.results import Outcome
 
 # Noun → what its help line says. Nothing is imported until a noun is used.
 NOUNS = {
@@ -66,19 +66,14 @@ class Root(click.Group):
             raise near_command(error, args, NOUNS) from None
 
 
-def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> click.UsageError:
-    import difflib
-
-    near = difflib.get_close_matches(args[0], list(known), n=1) if args else []
-    if near and not getattr(error, "possibilities", None):
-        error.message += f" Did you mean '{near[0]}'?"
-    return error
-
-
 @click.group(
     cls=Root,
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "auto_envvar_prefix": None},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "auto_envvar_prefix": None,
+    },
 )
 @global_options
 @click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
@@ -101,7 +96,7 @@ def show(app: App, value: Any) -> ExitStatus:
     for note in outcome.notes:
         app.note(note)
     for error in outcome.errors:
-        app.complain(error)
+        app.error(error)
     return outcome.status
 
 
@@ -110,7 +105,7 @@ def misused(app: App, error: click.ClickException) -> ExitStatus:
     if type(error).__name__ == "NoArgsIsHelpError":
         click.echo(error.format_message())
         return ExitStatus.OK
-    app.complain(usage_error(error))
+    app.error(usage_error(error))
     return ExitStatus.USAGE
 
 
@@ -133,7 +128,7 @@ def execute(arguments: Sequence[str]) -> int:
             import traceback
 
             traceback.print_exc()
-        app.complain(error)
+        app.error(error)
         return error.status
     except click.ClickException as error:
         return misused(app, error)
@@ -144,6 +139,6 @@ def execute(arguments: Sequence[str]) -> int:
         # Whoever read us has seen enough.
         return ExitStatus.OK
     except OSError as error:
-        app.complain(CephctlError(f"cannot write the answer: {error.strerror}"))
+        app.error(CephctlError(f"cannot write the answer: {error.strerror}"))
         return ExitStatus.ERROR
     return status if isinstance(status, int) else ExitStatus.OK

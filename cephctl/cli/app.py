@@ -13,11 +13,11 @@ import click
 
 from cephctl.config import Config, load
 from cephctl.errors import CephctlError, ExitStatus, Interrupted, UsageError
-from cephctl.model import Outcome, Record, Table
-from cephctl.terminal import printable
+from cephctl.results import Outcome, Record, Table
+from cephctl.text import printable
 
 if TYPE_CHECKING:
-    from cephctl.ceph.cluster import Cluster
+    from cephctl.ceph.commands import Cluster
     from cephctl.ceph.target import Target
     from cephctl.tenants.layout import Tenants
 
@@ -92,7 +92,13 @@ class App:
         from cephctl.ceph.ask import ask_quickly
         from cephctl.tenants.layout import with_tenants
 
-        return list(ask_quickly(self.target, partial(with_tenants, self.config["tenants.root"], question), COMPLETION_SECONDS))
+        return list(
+            ask_quickly(
+                self.target,
+                partial(with_tenants, self.config["tenants.root"], question),
+                COMPLETION_SECONDS,
+            )
+        )
 
     # The terminal
 
@@ -103,7 +109,11 @@ class App:
 
     @property
     def colour(self) -> str:
-        return "never" if os.environ.get("NO_COLOR") and "color" not in self.flags else self.flags.get("color", "auto")
+        return (
+            "never"
+            if os.environ.get("NO_COLOR") and "color" not in self.flags
+            else self.flags.get("color", "auto")
+        )
 
     def say(self, text: str, kind: str = "") -> None:
         """One line of conversation, on stderr."""
@@ -117,7 +127,7 @@ class App:
         if not self.flags.get("quiet"):
             self.say(text, "note")
 
-    def complain(self, error: CephctlError) -> None:
+    def error(self, error: CephctlError) -> None:
         self.say(error.message, "error")
         if error.hint:
             for line in error.hint.splitlines():
@@ -127,7 +137,8 @@ class App:
         """Show on the terminal what will change and ask; without a terminal, --yes is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError(
-                "this changes something, and there is no terminal to ask on", "add --yes, or --dry-run to see what it would do"
+                "this changes something, and there is no terminal to ask on",
+                "add --yes, or --dry-run to see what it would do",
             )
         from cephctl.render import render
 

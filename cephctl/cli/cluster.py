@@ -7,11 +7,10 @@ from functools import partial
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import Noun
-from cephctl.cli.verdict import FAIL_ON, status_of_findings
+from cephctl.cli.options import FAIL_ON, Noun, status_of_findings
 from cephctl.config import Node
 from cephctl.errors import Refused
-from cephctl.model import Outcome, Table
+from cephctl.results import Outcome, Table
 
 
 @click.group("cluster", cls=Noun)
@@ -27,7 +26,7 @@ def status(app: App, fail_on: str) -> Outcome:
 
     Health, monitors, OSDs, pools with their replication, and file systems. Everything is asked of the monitors: it works without a mgr, though usage figures then stand still.
     """
-    from cephctl.status.cluster import read_status
+    from cephctl.cluster.status import read_status
 
     [found] = app.ask(read_status)
     return Outcome(found, status_of_findings(found.findings, fail_on))
@@ -42,7 +41,7 @@ def blocklist() -> None:
 @click.pass_obj
 def list_entries(app: App) -> Outcome:
     """List the entries, with the web node each belongs to."""
-    from cephctl.status.blocklist import BlocklistEntry, read_blocklist
+    from cephctl.cluster.blocklist import BlocklistEntry, read_blocklist
 
     return table(BlocklistEntry, app.ask(partial(read_blocklist, app.config.nodes)))
 
@@ -57,7 +56,7 @@ def remove(app: App, address: str, force: bool) -> Outcome:
     ADDRESS is written as `blocklist list` shows it. A mount that was rejected stays dead all the same, and while its client lives the
     entry protects the data from what it may still write: then it is refused, and a remount is what helps.
     """
-    from cephctl.status.blocklist import BlocklistEntry, find_entry, remove
+    from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
 
     [entry] = app.ask(partial(find_entry, address, app.config.nodes))
     plan = Table(BlocklistEntry, (entry,))
@@ -83,7 +82,10 @@ def refuse_live(app: App, node: Node, address: str) -> None:
         )
     clients = facts.facts.get("clients")
     if not isinstance(clients, list):
-        raise Refused(f"{node.name} does not tell whether that client still lives: {clients}", "--force removes it all the same")
+        raise Refused(
+            f"{node.name} does not tell whether that client still lives: {clients}",
+            "--force removes it all the same",
+        )
     if any(client["instance"] == address for client in clients):
         raise Refused(
             f"{address} is a live client of {node.name}, and stays rejected whatever the blocklist says",

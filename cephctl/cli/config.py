@@ -12,11 +12,10 @@ from typing import Any
 import click
 
 from cephctl.cli.app import App
-from cephctl.cli.options import Noun
-from cephctl.cli.verdict import status_of_findings
+from cephctl.cli.options import Noun, status_of_findings
 from cephctl.config import SYSTEM_PATH, template, user_path
 from cephctl.errors import CephctlError, Interrupted, Refused, UsageError
-from cephctl.model import Column, Finding, Outcome, Record, Severity, Table
+from cephctl.results import Column, Finding, Outcome, Record, Severity, Table
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,9 @@ def write_new(path: str, text: str) -> None:
         with open(path, "x") as file:
             file.write(text)
     except FileExistsError:
-        raise Refused(f"{path} is there already; nothing was changed", "edit it, or see 'cephctl config show'") from None
+        raise Refused(
+            f"{path} is there already; nothing was changed", "edit it, or see 'cephctl config show'"
+        ) from None
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
@@ -84,7 +85,10 @@ def show(app: App) -> Table:
     config = app.config
     rows = [SettingValue(key, value.value, value.source) for key, value in config.values.items()]
     for node in config.nodes:
-        rows += [SettingValue(f"nodes.{node.name}.{key}", getattr(node, key), str(config.path)) for key in ("address", "shard")]
+        rows += [
+            SettingValue(f"nodes.{node.name}.{key}", getattr(node, key), str(config.path))
+            for key in ("address", "shard")
+        ]
     return Table(SettingValue, tuple(rows))
 
 
@@ -115,9 +119,9 @@ def problems(app: App) -> Iterator[Finding]:
 
 def cluster_problems(app: App) -> Iterator[Finding]:
     """Each thing that does not work. What cannot be tried because of another problem is left out."""
-    from cephctl.provision.files import read_credentials
-    from cephctl.status.cluster import read_status
-    from cephctl.status.sessions import read_sessions
+    from cephctl.cluster.sessions import read_sessions
+    from cephctl.cluster.status import read_status
+    from cephctl.nodes.push import read_credentials
     from cephctl.tenants.layout import list_tenants
 
     trials: dict[str, Callable[[], Iterator[Any]]] = {
@@ -139,13 +143,17 @@ def cluster_problems(app: App) -> Iterator[Finding]:
 def node_problems(app: App) -> Iterator[Finding]:
     """Web nodes that cannot be asked. Their mounts are the doctor's business."""
     from cephctl.cli.doctor import nodes_facts
-    from cephctl.doctor.check import Depth
-    from cephctl.doctor.gather import site_of
+    from cephctl.doctor.check import Layer
     from cephctl.doctor.verdict import judge, load_checks
     from cephctl.doctor.view import View
+    from cephctl.site import site_of
 
     nodes = nodes_facts(app, app.config.nodes)
-    checks = [check for check in load_checks().values() if check.depth is Depth.REACH]
+    checks = [check for check in load_checks().values() if check.depth is Layer.REACH]
     for node in nodes:
         for found in judge(View(node, {}, site_of(app.config)), checks):
-            yield replace(found.finding, severity=Severity.WARN, summary=f"{node.name}: {found.finding.summary}")
+            yield replace(
+                found.finding,
+                severity=Severity.WARN,
+                summary=f"{node.name}: {found.finding.summary}",
+            )

@@ -9,16 +9,22 @@ from functools import partial
 from typing import Any
 
 from cephctl.cli.app import App
-from cephctl.cli.verdict import status_of_findings
+from cephctl.cli.options import status_of_findings
 from cephctl.config import Node
 from cephctl.doctor.check import Check
-from cephctl.doctor.gather import PROBE_SECONDS, Facts, gather, load, save, site_of
-from cephctl.doctor.verdict import Examination, examine, load_checks
+from cephctl.doctor.gather import PROBE_SECONDS, Facts, gather, load, save
+from cephctl.doctor.verdict import Diagnosis, examine, load_checks
 from cephctl.doctor.view import NodeFacts
 from cephctl.errors import ExitStatus, UsageError
-from cephctl.model import Column, Kind, Outcome, Record, Severity, Table
+from cephctl.results import Column, Kind, Outcome, Record, Severity, Table
+from cephctl.site import site_of
 
-NAGIOS = {Severity.OK: (0, "OK"), Severity.WARN: (1, "WARNING"), Severity.ERR: (2, "CRITICAL"), Severity.UNKNOWN: (3, "UNKNOWN")}
+NAGIOS = {
+    Severity.OK: (0, "OK"),
+    Severity.WARN: (1, "WARNING"),
+    Severity.ERR: (2, "CRITICAL"),
+    Severity.UNKNOWN: (3, "UNKNOWN"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,18 @@ class CheckRow(Record):
     severity: Severity
     title: str
 
-    columns = (Column("code", "CODE"), Column("severity", "SEVERITY", Kind.SEVERITY), Column("title", "TITLE"))
+    columns = (
+        Column("code", "CODE"),
+        Column("severity", "SEVERITY", Kind.SEVERITY),
+        Column("title", "TITLE"),
+    )
 
 
 def listing() -> Table:
-    return Table(CheckRow, tuple(CheckRow(each.code, each.severity, each.title) for each in load_checks().values()))
+    return Table(
+        CheckRow,
+        tuple(CheckRow(each.code, each.severity, each.title) for each in load_checks().values()),
+    )
 
 
 def explanation(code: str) -> str:
@@ -51,11 +64,20 @@ def known(code: str) -> Check:
         return checks[code.upper()]
     near = difflib.get_close_matches(code.upper(), checks, n=3)
     raise UsageError(
-        f"there is no check {code}", f"did you mean {', '.join(near)}?" if near else "'cephctl node doctor --list' shows them"
+        f"there is no check {code}",
+        f"did you mean {', '.join(near)}?" if near else "'cephctl node doctor --list' shows them",
     )
 
 
-def run(app: App, nodes: Sequence[Node], *, watch: float | None, nagios: bool, fail_on: str, **options: Any) -> Any:
+def run(
+    app: App,
+    nodes: Sequence[Node],
+    *,
+    watch: float | None,
+    nagios: bool,
+    fail_on: str,
+    **options: Any,
+) -> Any:
     look = partial(look_once, app, nodes, **options)
     if watch:
         return watching(app, look, watch)
@@ -70,9 +92,15 @@ def selected(facts: Facts, names: Sequence[str]) -> Facts:
     known = {name for node in facts.nodes for name in (node.name, node.shard)}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(
-            f"there is no node {unknown[0]} in the file", f"there are: {', '.join(node.name for node in facts.nodes)}"
+            f"there is no node {unknown[0]} in the file",
+            f"there are: {', '.join(node.name for node in facts.nodes)}",
         )
-    return replace(facts, nodes=tuple(node for node in facts.nodes if not names or node.name in names or node.shard in names))
+    return replace(
+        facts,
+        nodes=tuple(
+            node for node in facts.nodes if not names or node.name in names or node.shard in names
+        ),
+    )
 
 
 def look_once(
@@ -86,9 +114,13 @@ def look_once(
     source: str | None,
     no_probe: bool,
     **_: Any,
-) -> tuple[Facts, Examination]:
+) -> tuple[Facts, Diagnosis]:
     codes = [[known(code).code for code in each] for each in (only, skip)]
-    facts = selected(load(source), names) if source else asked(app, nodes, None if no_probe else PROBE_SECONDS)
+    facts = (
+        selected(load(source), names)
+        if source
+        else asked(app, nodes, None if no_probe else PROBE_SECONDS)
+    )
     if save:
         keep(facts, save)
     return facts, examine(facts.nodes, facts.cluster, facts.site, *codes)
@@ -97,7 +129,9 @@ def look_once(
 keep = save
 
 
-def asked(app: App, nodes: Sequence[Node], probe: float | None, sessions: bool = True, **more: Any) -> Facts:
+def asked(
+    app: App, nodes: Sequence[Node], probe: float | None, sessions: bool = True, **more: Any
+) -> Facts:
     """The facts of nodes and cluster, gathered now."""
     from cephctl.doctor.cluster_facts import read_facts
 
@@ -111,7 +145,7 @@ def nodes_facts(app: App, nodes: Sequence[Node]) -> Sequence[NodeFacts]:
     return gather(nodes, site_of(app.config), iter(()), app.config["ssh.timeout"], None).nodes
 
 
-def status(facts: Facts, found: Examination, fail_on: str) -> ExitStatus:
+def status(facts: Facts, found: Diagnosis, fail_on: str) -> ExitStatus:
     """Nodes that could not be asked are the exit status' business first; then what was found on the others."""
     failed = [node for node in facts.nodes if node.failure]
     if failed and len(failed) == len(facts.nodes):
@@ -121,7 +155,7 @@ def status(facts: Facts, found: Examination, fail_on: str) -> ExitStatus:
     return status_of_findings(found.findings, fail_on)
 
 
-def watching(app: App, look: Callable[[], tuple[Facts, Examination]], seconds: float) -> None:
+def watching(app: App, look: Callable[[], tuple[Facts, Diagnosis]], seconds: float) -> None:
     """Show the picture again and again; Ctrl-C ends it."""
     import sys
 
@@ -134,11 +168,15 @@ def watching(app: App, look: Callable[[], tuple[Facts, Examination]], seconds: f
         time.sleep(seconds)
 
 
-def for_nagios(found: Examination) -> Outcome:
+def for_nagios(found: Diagnosis) -> Outcome:
     """One line, and the exit status that monitoring plugins have: 0 ok, 1 warning, 2 critical, 3 unknown."""
     worst = max((each.severity for each in found.findings), default=Severity.OK)
     number, word = NAGIOS[worst]
     bad = [f"{node.node} {node.code}" for node in found.nodes if node.code]
-    bad += [f"cluster {finding.code}" for finding in found.cluster if finding.code not in {node.code for node in found.nodes}]
+    bad += [
+        f"cluster {finding.code}"
+        for finding in found.cluster
+        if finding.code not in {node.code for node in found.nodes}
+    ]
     text = "; ".join(bad) or f"{len(found.nodes)} nodes healthy"
     return Outcome(f"CEPHFS {word}: {text}\n", ExitStatus(number))

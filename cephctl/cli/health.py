@@ -10,9 +10,9 @@ from typing import Any
 
 from cephctl.cli.app import App
 from cephctl.config import Node
-from cephctl.doctor.gather import request, site_of
 from cephctl.errors import ExitStatus
-from cephctl.model import Column, Kind, Outcome, Record, Table
+from cephctl.results import Column, Kind, Outcome, Record, Table
+from cephctl.site import request, site_of
 from cephctl.ssh.connection import NodeFailed
 from cephctl.ssh.hosts import Answer, Question, ask_all
 
@@ -63,7 +63,7 @@ class NodeProbe(Record):
 def answers(app: App, nodes: Sequence[Node], write: bool) -> list[tuple[Node, Answer | NodeFailed]]:
     site = site_of(app.config)
     arguments = request(site, HEALTH_SECONDS) | {"write": write}
-    question = Question("brief.brief", lambda _: arguments, app.config["ssh.timeout"])
+    question = Question("health.health", lambda _: arguments, app.config["ssh.timeout"])
     found = {node.name: answer for node, answer in ask_all(nodes, question, site.ssh_config)}
     return [(node, found[node.name]) for node in nodes]
 
@@ -77,10 +77,23 @@ def health_of(node: Node, answer: Answer | NodeFailed) -> NodeHealth:
     if isinstance(answer, NodeFailed):
         return NodeHealth(node.name, node.shard, None, None, None, answer.problem)
     probes, at = answer.value["probes"], datetime.fromtimestamp(answer.answered, UTC)
-    bad = [f"{name}: {trouble(probes[name])}" for name in PROBES if name in probes and probes[name]["status"] != "ok"]
-    mounted = answer.value["mounted"] and all(probes.get(name, {}).get("status") == "ok" for name in ("mon", "mds"))
+    bad = [
+        f"{name}: {trouble(probes[name])}"
+        for name in PROBES
+        if name in probes and probes[name]["status"] != "ok"
+    ]
+    mounted = answer.value["mounted"] and all(
+        probes.get(name, {}).get("status") == "ok" for name in ("mon", "mds")
+    )
     writable = mounted and probes.get("osd", {}).get("status") == "ok"
-    return NodeHealth(node.name, node.shard, mounted, writable, at, "; ".join(bad) or (None if mounted else "not mounted"))
+    return NodeHealth(
+        node.name,
+        node.shard,
+        mounted,
+        writable,
+        at,
+        "; ".join(bad) or (None if mounted else "not mounted"),
+    )
 
 
 def trouble(probe: Any) -> str:
@@ -109,7 +122,10 @@ def probe_nodes(app: App, nodes: Sequence[Node]) -> Outcome:
             rows.append(NodeProbe(node.name, "-", "not mounted", None, None))
         else:
             found = answer.value["probes"]
-            rows += [NodeProbe(node.name, name, p["status"], p.get("seconds"), p.get("error")) for name, p in found.items()]
+            rows += [
+                NodeProbe(node.name, name, p["status"], p.get("seconds"), p.get("error"))
+                for name, p in found.items()
+            ]
     code = ExitStatus.OK if all(row.status == "ok" for row in rows) else ExitStatus.FINDINGS
     if errors:
         code = ExitStatus.PARTIAL if rows else ExitStatus.UNREACHABLE

@@ -12,15 +12,25 @@ import click
 from cephctl.cli.app import App
 from cephctl.cli.node import ALL, NAMES
 from cephctl.cli.node import chosen as chosen_nodes
-from cephctl.cli.options import Noun, complete_nodes
-from cephctl.cli.verdict import FAIL_ON, status_of_findings
+from cephctl.cli.options import FAIL_ON, Noun, complete_nodes, status_of_findings
 from cephctl.errors import CephctlError, Refused, UsageError
-from cephctl.model import Outcome, Table
+from cephctl.results import Outcome, Table
 
 # Not "entity", which is what --name is kept as.
 ENTITY = click.argument("whose", metavar="[ENTITY]", required=False)
 # The checks that are about keys and caps; what else is wrong with a node is the doctor's.
-AUDITED = ("ENTITY_", "CAPS_", "KEY_", "KEYRING_", "SECRET_", "KERNEL_KEY_", "AUTH_", "NAME_PREFIXED", "NODE_", "FACTS_")
+AUDITED = (
+    "ENTITY_",
+    "CAPS_",
+    "KEY_",
+    "KEYRING_",
+    "SECRET_",
+    "KERNEL_KEY_",
+    "AUTH_",
+    "NAME_PREFIXED",
+    "NODE_",
+    "FACTS_",
+)
 
 
 @click.group("keys", cls=Noun)
@@ -36,13 +46,16 @@ def list_keys(app: App, everything: bool) -> Outcome:
 
     To list entities takes client.admin, or mon 'allow command "auth ls"'; without it only the web nodes' entity is shown.
     """
-    from cephctl.status.keys import KeyRow
-    from cephctl.status.keys import list_keys as listed
+    from cephctl.cluster.entities import KeyRow
+    from cephctl.cluster.entities import list_keys as listed
 
     found = list(app.ask(partial(listed, app.config.nodes, everything, app.config["mount.entity"])))
     rows = tuple(each for each in found if isinstance(each, KeyRow))
     return Outcome(
-        Table(KeyRow, rows), notes=tuple(f"only the web nodes' entity is shown: {each}" for each in found if each not in rows)
+        Table(KeyRow, rows),
+        notes=tuple(
+            f"only the web nodes' entity is shown: {each}" for each in found if each not in rows
+        ),
     )
 
 
@@ -54,7 +67,7 @@ def show(app: App, whose: str | None) -> Any:
 
     Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they live on one that is gone.
     """
-    from cephctl.status.keys import show_key
+    from cephctl.cluster.entities import show_key
 
     [shown] = app.ask(partial(show_key, named(app, whose), app.config.nodes, time.time()))
     return shown
@@ -74,7 +87,12 @@ def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
     from cephctl.doctor.verdict import examine, load_checks
 
     facts = asked(app, chosen_nodes(app, names, False, default_all=True), 5.0)
-    found = examine(facts.nodes, facts.cluster, facts.site, only=[code for code in load_checks() if code.startswith(AUDITED)])
+    found = examine(
+        facts.nodes,
+        facts.cluster,
+        facts.site,
+        only=[code for code in load_checks() if code.startswith(AUDITED)],
+    )
     return Outcome(found, status_of_findings(found.findings, fail_on))
 
 
@@ -91,8 +109,16 @@ def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
 
 @group.command()
 @click.argument("whose", metavar="ENTITY")
-@click.option("--format", "kind", type=click.Choice(["keyring", "secret"]), default="keyring", help="A keyring, or the bare key.")
-@click.option("-o", "--output", metavar="FILE", help="Where to; it is made 0600, and must not be there yet.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["keyring", "secret"]),
+    default="keyring",
+    help="A keyring, or the bare key.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where to; it is made 0600, and must not be there yet."
+)
 @click.option("--stdout", is_flag=True, help="Print the key instead, also on a terminal.")
 @click.pass_obj
 def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) -> str | Outcome:
@@ -100,7 +126,7 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
 
     It is the only command that gives out a key, and never to a terminal unless --stdout says so.
     """
-    from cephctl.status.keys import exported
+    from cephctl.cluster.entities import exported
 
     if stdout == bool(output):
         raise UsageError("say where to: -o FILE, or --stdout")
@@ -109,7 +135,9 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
         return str(text)
     assert output
     write_secret(output, text)
-    return Outcome(None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",))
+    return Outcome(
+        None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",)
+    )
 
 
 def write_secret(path: str, text: str) -> None:
@@ -117,7 +145,9 @@ def write_secret(path: str, text: str) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
     except FileExistsError:
-        raise Refused(f"{path} is there already; nothing was changed", "remove it first, or name another file") from None
+        raise Refused(
+            f"{path} is there already; nothing was changed", "remove it first, or name another file"
+        ) from None
     except OSError as error:
         raise CephctlError(f"cannot write {path}: {error.strerror}") from None
 
@@ -132,19 +162,37 @@ def write_secret(path: str, text: str) -> None:
     help="overlap: by way of a second entity, no moment without a valid key. alternate: the entity's name takes turns. in-place: at once.",
 )
 @click.option(
-    "--compromised", is_flag=True, help="The key was stolen: in-place, and every session that predates the new key is evicted."
+    "--compromised",
+    is_flag=True,
+    help="The key was stolen: in-place, and every session that predates the new key is evicted.",
 )
 @click.option(
-    "--key-type", type=click.Choice(["auto", "aes", "aes256k"]), default="auto", help="Default: the best that all can use."
+    "--key-type",
+    type=click.Choice(["auto", "aes", "aes256k"]),
+    default="auto",
+    help="Default: the best that all can use.",
 )
 @click.option(
-    "--skip", multiple=True, metavar="NODE", help="Leave this node out; may be repeated.", shell_complete=complete_nodes
+    "--skip",
+    multiple=True,
+    metavar="NODE",
+    help="Leave this node out; may be repeated.",
+    shell_complete=complete_nodes,
 )
 @click.option("--reason", metavar="TEXT", help="Why nodes are left out; it goes into the record.")
-@click.option("--break-lock", is_flag=True, help="Take over the unfinished run of a machine that is lost.")
+@click.option(
+    "--break-lock", is_flag=True, help="Take over the unfinished run of a machine that is lost."
+)
 @click.option("--i-really-mean-it", "really", is_flag=True, help="Also client.admin.")
 @click.pass_obj
-def rotate(app: App, whose: str | None, skip: tuple[str, ...], reason: str | None, break_lock: bool, **options: Any) -> Outcome:
+def rotate(
+    app: App,
+    whose: str | None,
+    skip: tuple[str, ...],
+    reason: str | None,
+    break_lock: bool,
+    **options: Any,
+) -> Outcome:
     """Give the web nodes' entity a new key, with nobody noticing.
 
     A second entity with the same caps takes over, node by node: out of HAProxy, a new mount made beside the old one, verified, and put
@@ -156,13 +204,20 @@ def rotate(app: App, whose: str | None, skip: tuple[str, ...], reason: str | Non
     """
     from cephctl.cli.rotate import rotate as carry_out
     from cephctl.cli.run import reasons
-    from cephctl.rolling.preflight import Request
+    from cephctl.rotation.preflight import Request
 
     if options["compromised"] and options["strategy"] == "alternate":
-        raise UsageError("a stolen key is changed in place: --compromised and --strategy alternate exclude each other")
+        raise UsageError(
+            "a stolen key is changed in place: --compromised and --strategy alternate exclude each other"
+        )
     strategy = "in-place" if options["compromised"] else options["strategy"]
     request = Request(
-        named(app, whose), strategy, options["compromised"], options["really"], options["key_type"], reasons(skip, reason)
+        named(app, whose),
+        strategy,
+        options["compromised"],
+        options["really"],
+        options["key_type"],
+        reasons(skip, reason),
     )
     return carry_out(app, request, break_lock)
 
@@ -177,8 +232,8 @@ def caps() -> None:
 @click.pass_obj
 def caps_show(app: App, whose: str | None) -> Table:
     """Show an entity's caps, service by service."""
-    from cephctl.status.keys import Cap
-    from cephctl.status.keys import show_caps as shown
+    from cephctl.cluster.entities import Cap
+    from cephctl.cluster.entities import show_caps as shown
 
     return Table(Cap, tuple(app.ask(partial(shown, named(app, whose)))))
 
@@ -216,9 +271,11 @@ def caps_apply(app: App, whose: str | None) -> Outcome:
 
 
 def caps_table(app: App, name: str) -> Table:
-    from cephctl.status.keys import CapChange, caps_changes, template
+    from cephctl.cluster.entities import CapChange, caps_changes, template
 
-    [wanted] = app.ask(partial(template, app.config["mount.root"], app.config["ceph.filesystem"] or None))
+    [wanted] = app.ask(
+        partial(template, app.config["mount.root"], app.config["ceph.filesystem"] or None)
+    )
     return Table(CapChange, tuple(app.ask(partial(caps_changes, name, wanted))))
 
 

@@ -10,11 +10,11 @@ from cephctl.cli.app import App
 from cephctl.cli.doctor import asked
 from cephctl.config import Node
 from cephctl.doctor.cluster_facts import read_facts
-from cephctl.doctor.gather import site_of
 from cephctl.doctor.verdict import examine
 from cephctl.errors import CephctlError, ExitStatus, Interrupted
-from cephctl.model import Outcome, Table
-from cephctl.rolling.ladder import NodeChange, Order, PlannedStep, carry_out, plan, refusals
+from cephctl.nodes.remount import NodeChange, Order, PlannedStep, carry_out, plan, refusals
+from cephctl.results import Outcome, Table
+from cephctl.site import site_of
 
 QUESTIONS = {"mount": "Mount {}?", "umount": "Unmount {}?", "remount": "Remount {}?"}
 
@@ -27,7 +27,11 @@ def run(app: App, nodes: Sequence[Node], verb: str, **options: bool) -> Outcome:
     steps = Table(PlannedStep, tuple(plan(order, facts)))
     refused = tuple(refusals(order, facts, found))
     if refused or app.dry_run:
-        return Outcome(steps if not refused else None, ExitStatus.REFUSED if refused else ExitStatus.OK, refused)
+        return Outcome(
+            steps if not refused else None,
+            ExitStatus.REFUSED if refused else ExitStatus.OK,
+            refused,
+        )
     if not app.yes:
         app.confirm(steps, QUESTIONS[verb].format(", ".join(node.name for node in nodes)))
     changes: list[NodeChange] = []
@@ -57,19 +61,28 @@ def sessions(app: App) -> list[Any]:
     ]
 
 
-def outcome(app: App, order: Order, nodes: Sequence[Node], changes: tuple[NodeChange, ...]) -> Outcome:
+def outcome(
+    app: App, order: Order, nodes: Sequence[Node], changes: tuple[NodeChange, ...]
+) -> Outcome:
     """All done, or: which node failed and why in the doctor's words, how it is now, and who was not touched."""
     failed = changes[-1] if changes and changes[-1].problem else None
     if not failed:
         return Outcome(Table(NodeChange, changes))
     names = [node.name for node in nodes]
     untouched = names[names.index(failed.node) + 1 :]
-    lines = [f"it is {failed.state}" + (f"; stopped: {', '.join(failed.stopped)}" if failed.stopped else "")]
+    lines = [
+        f"it is {failed.state}"
+        + (f"; stopped: {', '.join(failed.stopped)}" if failed.stopped else "")
+    ]
     if untouched:
         lines.append(f"not touched: {', '.join(untouched)}")
     lines += diagnosis(app, next(node for node in nodes if node.name == failed.node))
     error = CephctlError(f"{failed.node}: {order.verb} failed: {failed.problem}", "\n".join(lines))
-    return Outcome(Table(NodeChange, changes), ExitStatus.PARTIAL if len(changes) > 1 else ExitStatus.ERROR, (error,))
+    return Outcome(
+        Table(NodeChange, changes),
+        ExitStatus.PARTIAL if len(changes) > 1 else ExitStatus.ERROR,
+        (error,),
+    )
 
 
 def diagnosis(app: App, node: Node) -> list[str]:
@@ -77,4 +90,7 @@ def diagnosis(app: App, node: Node) -> list[str]:
     [verdict] = examine(facts.nodes, facts.cluster, facts.site).nodes
     if not verdict.code:
         return []
-    return [f"{verdict.code}: {verdict.summary}", *([f"do: {verdict.remedy}"] if verdict.remedy else [])]
+    return [
+        f"{verdict.code}: {verdict.summary}",
+        *([f"do: {verdict.remedy}"] if verdict.remedy else []),
+    ]

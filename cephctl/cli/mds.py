@@ -7,10 +7,9 @@ from functools import partial
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import NODES, Noun, complete_nodes
-from cephctl.cli.verdict import FAIL_ON, status_of_findings
+from cephctl.cli.options import FAIL_ON, NODES, Noun, complete_nodes, status_of_findings
 from cephctl.errors import CephctlError, Refused
-from cephctl.model import Outcome, Table
+from cephctl.results import Outcome, Table
 
 
 @click.group("mds", cls=Noun)
@@ -26,7 +25,7 @@ def status(app: App, fail_on: str) -> Outcome:
 
     It is read from the monitors, so it works without a mgr and with a hanging MDS; only CLIENTS is asked of the MDS.
     """
-    from cephctl.status.mds import MdsStatus, read_status, with_clients
+    from cephctl.cluster.mds import MdsStatus, read_status, with_clients
 
     shown: MdsStatus | None = None
     clients: dict[str, int] = {}
@@ -55,7 +54,7 @@ def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
     All, or those of the NODEs named. NODE is the web node of the inventory that the client's address belongs to. ADDRESS is the client instance: the same
     name stands in the node's debugfs and in the cluster's blocklist.
     """
-    from cephctl.status.sessions import MdsSession, read_sessions
+    from cephctl.cluster.sessions import MdsSession, read_sessions
 
     app.config.check_nodes(nodes)
     return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, nodes)))
@@ -71,7 +70,7 @@ def evict(app: App, client: str) -> Outcome:
     blocklist for an hour, and its mount says Permission denied for ever after: `cephctl node remount` brings it back. Data that it has not
     written yet is lost.
     """
-    from cephctl.status.evict import Eviction, evict, find_client
+    from cephctl.cluster.evict import Eviction, evict, find_client
 
     if not client.isdigit():
         app.config.check_nodes([client])
@@ -92,14 +91,18 @@ def evict(app: App, client: str) -> Outcome:
 
 @group.command(changes=True)
 @click.argument("mds", metavar="MDS|RANK")
-@click.option("--force", is_flag=True, help="Also without a standby, and although the MDS asks for patience (18.2.5 and later).")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Also without a standby, and although the MDS asks for patience (18.2.5 and later).",
+)
 @click.pass_obj
 def fail(app: App, mds: str, force: bool) -> Outcome:
     """Make an MDS give up its rank, and wait until a standby has it.
 
     All clients wait meanwhile, as a rule some seconds. One that does not come back within 45 s of the takeover is evicted.
     """
-    from cephctl.status.evict import Takeover, fail, find_rank
+    from cephctl.cluster.evict import Failover, fail, find_rank
 
     [rank] = app.ask(partial(find_rank, mds))
     if rank.after is None and not force:
@@ -107,13 +110,15 @@ def fail(app: App, mds: str, force: bool) -> Outcome:
             f"no standby could take over rank {rank.rank} of mds.{rank.before}",
             "start an MDS first; --force fails it all the same",
         )
-    plan = Table(Takeover, (rank,))
+    plan = Table(Failover, (rank,))
     if app.dry_run:
         return Outcome(plan)
     if not app.yes:
         app.confirm(plan, f"Fail mds.{rank.before}?")
     [done] = app.ask(partial(fail, rank, force))
     if done.after is None:
-        error = CephctlError(f"rank {rank.rank} is not active again after a minute", "see 'cephctl mds status'")
-        return Outcome(Table(Takeover, (done,)), error.status, (error,))
-    return Outcome(Table(Takeover, (done,)))
+        error = CephctlError(
+            f"rank {rank.rank} is not active again after a minute", "see 'cephctl mds status'"
+        )
+        return Outcome(Table(Failover, (done,)), error.status, (error,))
+    return Outcome(Table(Failover, (done,)))

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import Noun, complete_nodes_and_shards
-from cephctl.cli.verdict import FAIL_ON
+from cephctl.cli.options import FAIL_ON, Noun, complete_nodes_and_shards
 from cephctl.config import Node
 from cephctl.errors import UsageError
-from cephctl.model import Outcome, Table
+from cephctl.results import Outcome, Table
 
-NAMES = click.argument("names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards)
+NAMES = click.argument(
+    "names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards
+)
 ALL = click.option("--all", "everything", is_flag=True, help="All nodes of the inventory.")
 
 
@@ -27,15 +28,28 @@ def group() -> None:
 @group.command()
 @NAMES
 @ALL
-@click.option("--only", multiple=True, metavar="CODE", help="Make this check alone; may be repeated.")
-@click.option("--skip", multiple=True, metavar="CODE", help="Leave this check out; may be repeated.")
+@click.option(
+    "--only", multiple=True, metavar="CODE", help="Make this check alone; may be repeated."
+)
+@click.option(
+    "--skip", multiple=True, metavar="CODE", help="Leave this check out; may be repeated."
+)
 @click.option("--list", "listing", is_flag=True, help="List the checks.")
 @click.option("--explain", metavar="CODE", help="Say what a finding means and what to do.")
 @click.option("--save", metavar="FILE", help="Write the facts to a file.")
-@click.option("--from", "source", metavar="FILE", help="Judge the facts in a file; nothing is asked.")
+@click.option(
+    "--from", "source", metavar="FILE", help="Judge the facts in a file; nothing is asked."
+)
 @click.option("--no-probe", is_flag=True, help="Do not touch the mounts.")
-@click.option("--watch", type=click.FloatRange(min=1), metavar="SECONDS", help="Look again and again, until interrupted.")
-@click.option("--nagios", is_flag=True, help="One line and an exit status as monitoring plugins have them.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Look again and again, until interrupted.",
+)
+@click.option(
+    "--nagios", is_flag=True, help="One line and an exit status as monitoring plugins have them."
+)
 @FAIL_ON
 @click.pass_obj
 def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -> Any:
@@ -52,7 +66,10 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
     if options["explain"]:
         return command.explanation(options["explain"])
     return command.run(
-        app, chosen(app, names, everything, default_all=True) if not options["source"] else [], names=names, **options
+        app,
+        chosen(app, names, everything, default_all=True) if not options["source"] else [],
+        names=names,
+        **options,
     )
 
 
@@ -82,7 +99,11 @@ def health(app: App, names: tuple[str, ...]) -> Outcome:
 
 @group.command()
 @NAMES
-@click.option("--make-sentinel", is_flag=True, help="Create the file that the OSD probe reads, if it is not there.")
+@click.option(
+    "--make-sentinel",
+    is_flag=True,
+    help="Create the file that the OSD probe reads, if it is not there.",
+)
 @click.pass_obj
 def probe(app: App, names: tuple[str, ...], make_sentinel: bool) -> Outcome:
     """Ask through the mounts: monitors, MDS and OSDs.
@@ -104,15 +125,21 @@ def probe(app: App, names: tuple[str, ...], make_sentinel: bool) -> Outcome:
 @click.pass_obj
 def sessions(app: App, names: tuple[str, ...]) -> Outcome:
     """Show the MDS sessions of web nodes, as `mds sessions` does."""
-    from cephctl.status.sessions import MdsSession, read_sessions
+    from cephctl.cluster.sessions import MdsSession, read_sessions
 
     wanted = [node.name for node in chosen(app, names, False, default_all=True)]
     return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
 
 
 KILL = click.option("--kill", is_flag=True, help="End processes of no service that hold the mount.")
-SET_ASIDE = click.option("--set-aside", is_flag=True, help="Move files out of the bare directory that the mount would hide.")
-FORCE = click.option("--force", is_flag=True, help="Try although the mount is not expected to come up.")
+SET_ASIDE = click.option(
+    "--set-aside",
+    is_flag=True,
+    help="Move files out of the bare directory that the mount would hide.",
+)
+FORCE = click.option(
+    "--force", is_flag=True, help="Try although the mount is not expected to come up."
+)
 
 
 @group.command(changes=True)
@@ -121,7 +148,9 @@ FORCE = click.option("--force", is_flag=True, help="Try although the mount is no
 @SET_ASIDE
 @FORCE
 @click.pass_obj
-def mount(app: App, names: tuple[str, ...], everything: bool, set_aside: bool, force: bool) -> Outcome:
+def mount(
+    app: App, names: tuple[str, ...], everything: bool, set_aside: bool, force: bool
+) -> Outcome:
     """Mount through the unit, verify it, and start what stands on it.
 
     One node after the other; it stops at the first that fails.
@@ -153,7 +182,9 @@ def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Ou
 @SET_ASIDE
 @FORCE
 @click.pass_obj
-def remount(app: App, names: tuple[str, ...], everything: bool, kill: bool, set_aside: bool, force: bool) -> Outcome:
+def remount(
+    app: App, names: tuple[str, ...], everything: bool, kill: bool, set_aside: bool, force: bool
+) -> Outcome:
     """Take the mount away and bring it back as a new client.
 
     What holds it is found and named: services are stopped and started again. The new mount is verified: a new client, three probes, an
@@ -162,7 +193,9 @@ def remount(app: App, names: tuple[str, ...], everything: bool, kill: bool, set_
     """
     from cephctl.cli.ladder import run
 
-    return run(app, chosen(app, names, everything), "remount", kill=kill, set_aside=set_aside, force=force)
+    return run(
+        app, chosen(app, names, everything), "remount", kill=kill, set_aside=set_aside, force=force
+    )
 
 
 @group.command(changes=True)
@@ -205,12 +238,15 @@ def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
     return run(app, chosen(app, names, everything))
 
 
-def chosen(app: App, names: Sequence[str], everything: bool, default_all: bool = False) -> list[Node]:
+def chosen(
+    app: App, names: Sequence[str], everything: bool, default_all: bool = False
+) -> list[Node]:
     """The nodes that were named, by name or shard, in the inventory's order."""
     nodes = app.config.nodes
     if not nodes:
         raise UsageError(
-            "there are no web nodes in the configuration", "add each to cephctl.toml: [nodes.NAME] with address and shard"
+            "there are no web nodes in the configuration",
+            "add each to cephctl.toml: [nodes.NAME] with address and shard",
         )
     if everything and names:
         raise UsageError("--all and names exclude each other")

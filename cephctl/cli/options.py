@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from cephctl.cli.app import App
-from cephctl.errors import CephctlError
-from cephctl.model import FORMATS
+from cephctl.errors import CephctlError, ExitStatus
+from cephctl.results import FORMATS, Finding, Severity
 from cephctl.units import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,8 +26,16 @@ def option(*names: str, **attributes: Any) -> Callable[[], click.Option]:
     return lambda: click.Option(names, expose_value=False, callback=remember, **attributes)
 
 
-FORMAT = option("-f", "--format", "form", type=click.Choice(FORMATS), help="How to write the answer. Default: table.")
-YES = option("-y", "--yes", is_flag=True, help="Do it without asking; needed where there is no terminal.")
+FORMAT = option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="How to write the answer. Default: table.",
+)
+YES = option(
+    "-y", "--yes", is_flag=True, help="Do it without asking; needed where there is no terminal."
+)
 DRY_RUN = option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 GLOBAL_OPTIONS = (
     option(
@@ -35,16 +43,37 @@ GLOBAL_OPTIONS = (
         metavar="FILE",
         help="cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, /etc/cephctl/cephctl.toml.",
     ),
-    option("-c", "--conf", metavar="FILE", help="The cluster's ceph.conf. Default: $CEPH_CONF, /etc/ceph/ceph.conf."),
-    option("--cluster", metavar="NAME", help="A cluster's name: means /etc/ceph/NAME.conf and its keyrings."),
-    option("-n", "--name", "entity", metavar="ENTITY", help="The entity to log in as. Default: client.cephctl."),
+    option(
+        "-c",
+        "--conf",
+        metavar="FILE",
+        help="The cluster's ceph.conf. Default: $CEPH_CONF, /etc/ceph/ceph.conf.",
+    ),
+    option(
+        "--cluster",
+        metavar="NAME",
+        help="A cluster's name: means /etc/ceph/NAME.conf and its keyrings.",
+    ),
+    option(
+        "-n",
+        "--name",
+        "entity",
+        metavar="ENTITY",
+        help="The entity to log in as. Default: client.cephctl.",
+    ),
     option("-k", "--keyring", metavar="FILE", help="The entity's keyring."),
-    option("--timeout", metavar="SECONDS", help="How long one answer may take, 1 to 3600. Default: 10."),
+    option(
+        "--timeout", metavar="SECONDS", help="How long one answer may take, 1 to 3600. Default: 10."
+    ),
     FORMAT,
     YES,
     DRY_RUN,
     option("-q", "--quiet", is_flag=True, help="No warnings and notes, only errors."),
-    option("--color", type=click.Choice(["auto", "always", "never"]), help="Default: auto; NO_COLOR is honoured."),
+    option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        help="Default: auto; NO_COLOR is honoured.",
+    ),
     option("--debug", is_flag=True, help="Show tracebacks and what the Ceph libraries say."),
 )
 
@@ -70,6 +99,15 @@ class Verb(click.Command):
                 self.params.append(parameter)
 
 
+def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> click.UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(args[0], list(known), n=1) if args else []
+    if near and not getattr(error, "possibilities", None):
+        error.message += f" Did you mean '{near[0]}'?"
+    return error
+
+
 class Noun(click.Group):
     """A group of verbs."""
 
@@ -77,8 +115,6 @@ class Noun(click.Group):
     group_class = type
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from cephctl.cli import near_command
-
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
@@ -119,7 +155,9 @@ def complete_nodes(ctx: click.Context, parameter: click.Parameter, incomplete: s
         return []
 
 
-def complete_nodes_and_shards(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def complete_nodes_and_shards(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
     """Names of web nodes and of their shards."""
     app = ctx.find_object(App) or App()
     try:
@@ -131,14 +169,33 @@ def complete_nodes_and_shards(ctx: click.Context, parameter: click.Parameter, in
 
 def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Runs of this machine."""
-    from cephctl.rolling.record import recorders
+    from cephctl.rotation.record import recorders
 
     app = ctx.find_object(App) or App()
     try:
-        return [each.run for each in recorders(app.config["runs.directory"]) if each.run.startswith(incomplete)]
+        return [
+            each.run
+            for each in recorders(app.config["runs.directory"])
+            if each.run.startswith(incomplete)
+        ]
     except CephctlError:
         return []
 
 
 NODES = click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
 TENANTS = click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_tenants)
+
+THRESHOLDS = {"warn": Severity.WARN, "err": Severity.ERR}
+FAIL_ON = click.option(
+    "--fail-on",
+    type=click.Choice([*THRESHOLDS, "never"]),
+    default="err",
+    show_default=True,
+    help="Exit with 3 when a finding is at least this bad.",
+)
+
+
+def status_of_findings(findings: Iterable[Finding], fail_on: str) -> ExitStatus:
+    threshold = THRESHOLDS.get(fail_on)
+    worst = max((finding.severity for finding in findings), default=Severity.OK)
+    return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cephctl.rolling.record import Note, Plan
-from cephctl.rolling.rotation import FORWARD
-from cephctl.terminal import printable
+from cephctl.rotation.record import Note, Plan
+from cephctl.rotation.strategies import FORWARD
+from cephctl.text import printable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -45,7 +45,12 @@ class Progress:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.live:
             self.live.stop()
 

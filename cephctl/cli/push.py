@@ -7,10 +7,10 @@ from functools import partial
 
 from cephctl.cli.app import App
 from cephctl.config import Node
-from cephctl.doctor.gather import site_of
 from cephctl.errors import CephctlError, ExitStatus
-from cephctl.model import Outcome, Table
-from cephctl.provision.files import FileChange, push, read_credentials, wanted
+from cephctl.nodes.push import FileChange, push, read_credentials, wanted
+from cephctl.results import Outcome, Table
+from cephctl.site import site_of
 
 
 def run(app: App, nodes: Sequence[Node]) -> Outcome:
@@ -22,12 +22,18 @@ def run(app: App, nodes: Sequence[Node]) -> Outcome:
     table = Table(FileChange, tuple(changes))
     if not changes or app.dry_run:
         notes = () if changes or errors else ("nothing differs",)
-        return Outcome(table if changes or not errors else None, status(errors, nodes), tuple(errors), notes)
+        return Outcome(
+            table if changes or not errors else None, status(errors, nodes), tuple(errors), notes
+        )
     if not app.yes:
         app.confirm(table, "Write these files?")
     names = {change.node for change in changes}
-    written, failed = parted(push([node for node in nodes if node.name in names], site, files, write=True))
-    return Outcome(Table(FileChange, tuple(written)), status([*errors, *failed], nodes), (*errors, *failed))
+    written, failed = parted(
+        push([node for node in nodes if node.name in names], site, files, write=True)
+    )
+    return Outcome(
+        Table(FileChange, tuple(written)), status([*errors, *failed], nodes), (*errors, *failed)
+    )
 
 
 def parted(answers: object) -> tuple[list[FileChange], list[CephctlError]]:

@@ -13,23 +13,33 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from cephctl.balancer.haproxy import Balancer
-from cephctl.ceph.cluster import fsid_of
+from cephctl.ceph.commands import fsid_of
 from cephctl.ceph.keys import Entity
-from cephctl.ceph.lease import Lease, LeaseHeld, check_free
+from cephctl.ceph.lock import LockHeld, RunLock, check_free
 from cephctl.cli.app import App
 from cephctl.cli.doctor import asked
 from cephctl.cli.progress import Progress
 from cephctl.config import Node
-from cephctl.doctor.gather import PROBE_SECONDS, site_of
+from cephctl.doctor.gather import PROBE_SECONDS
 from cephctl.doctor.verdict import examine
 from cephctl.errors import CephctlError, ExitStatus, Refused, UsageError
-from cephctl.model import Column, Kind, Outcome, Record, Table
-from cephctl.rolling.journey import Journey, lease_of, plan_in
-from cephctl.rolling.preflight import Request, Situation, misused, refusals, type_of_key, warnings
-from cephctl.rolling.record import ENDED, Note, Plan, Recorder, new_run, recorders, state_of, without
-from cephctl.rolling.rotation import FORWARD, Rotation, described, other_name
-from cephctl.rolling.world import Platform
+from cephctl.haproxy import HAProxy
+from cephctl.results import Column, Kind, Outcome, Record, Table
+from cephctl.rotation.environment import LiveEnvironment
+from cephctl.rotation.preflight import Observed, Request, misused, refusals, type_of_key, warnings
+from cephctl.rotation.record import (
+    ENDED,
+    Note,
+    Plan,
+    Recorder,
+    new_run,
+    recorders,
+    state_of,
+    without,
+)
+from cephctl.rotation.run import Run, lease_of, plan_in
+from cephctl.rotation.strategies import FORWARD, Rotation, described, other_name
+from cephctl.site import site_of
 
 # Seconds that a step takes, where no earlier run tells.
 GUESSES = {"away": 30.0, "back": 30.0, "to": 30.0, "files": 5.0}
@@ -57,18 +67,24 @@ def rotate(app: App, request: Request, break_lock: bool) -> Outcome:
         return taken_over(app, told)
     seen = look(app, request.entity, other, nodes)
     if refused := tuple(refusals(request, other, nodes, seen)):
-        return Outcome(None, refused[0].status if len(refused) == 1 else ExitStatus.REFUSED, refused)
+        return Outcome(
+            None, refused[0].status if len(refused) == 1 else ExitStatus.REFUSED, refused
+        )
     assert seen.entity
     return proposed(app, request, plan_of(request, other, nodes, seen, seen.entity), seen)
 
 
-def proposed(app: App, request: Request, plan: Plan, seen: Situation) -> Outcome:
+def proposed(app: App, request: Request, plan: Plan, seen: Observed) -> Outcome:
     """Show what would be done, ask, and begin."""
     assert seen.entity
     shown = planned(app, plan, FORWARD)
     notes = tuple(warnings(request, bool(balancer(app))))
     if request.compromised:
-        notes += tuple(f"will be evicted: {described(each)}" for each in seen.sessions if each.entity == request.entity)
+        notes += tuple(
+            f"will be evicted: {described(each)}"
+            for each in seen.sessions
+            if each.entity == request.entity
+        )
     if app.dry_run:
         return Outcome(shown, notes=notes)
     for note in notes:
@@ -82,7 +98,10 @@ def chosen(app: App, skipped: Mapping[str, str]) -> list[Node]:
     app.config.check_nodes(skipped)
     nodes = [node for node in app.config.nodes if node.name not in skipped]
     if not nodes:
-        raise UsageError("there are no nodes left to rotate on", "add each to cephctl.toml: [nodes.NAME] with address and shard")
+        raise UsageError(
+            "there are no nodes left to rotate on",
+            "add each to cephctl.toml: [nodes.NAME] with address and shard",
+        )
     return nodes
 
 
@@ -92,8 +111,15 @@ def check_no_run(app: App, entity: str) -> None:
         plan, notes = recorder.read()
         state = state_of(recorder, notes)
         if plan.entity == entity and state not in ENDED:
-            hint = f"cephctl run show {plan.run}" if state == "running" else f"cephctl run resume {plan.run}, or run rollback"
-            raise Refused(f"run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}, is {state}", hint)
+            hint = (
+                f"cephctl run show {plan.run}"
+                if state == "running"
+                else f"cephctl run resume {plan.run}, or run rollback"
+            )
+            raise Refused(
+                f"run {plan.run} of {plan.operator}@{plan.host}, begun {plan.began}, is {state}",
+                hint,
+            )
 
 
 def unfinished(app: App, entity: str, break_lock: bool) -> Mapping[str, Any] | None:
@@ -102,17 +128,17 @@ def unfinished(app: App, entity: str, break_lock: bool) -> Mapping[str, Any] | N
         check_no_run(app, entity)
     told = left_by_others(app, entity)
     if told is not None and not break_lock:
-        raise LeaseHeld(f"run.{entity}", told, alive=False)
+        raise LockHeld(f"run.{entity}", told, alive=False)
     if told is None:
         check_no_run(app, entity)
     return told
 
 
 def left_by_others(app: App, entity: str) -> Mapping[str, Any] | None:
-    """What the lock tells of a run that fell silent without an end; LeaseHeld when one is alive. A run of this machine that has ended and
+    """What the lock tells of a run that fell silent without an end; LockHeld when one is alive. A run of this machine that has ended and
     could not give its lock back does so now.
     """
-    identity = Lease(f"run.{entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
+    identity = RunLock(f"run.{entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
     [told] = app.ask(partial(check_free, identity))
     if told is None or told.get("host") != socket.gethostname():
         return told  # type: ignore[no-any-return]  # it came through a pipe
@@ -132,31 +158,40 @@ def taken_over(app: App, told: Mapping[str, Any]) -> Outcome:
     if app.dry_run:
         return Outcome(planned(app, plan, direction))
     if not app.yes:
-        app.confirm(planned(app, plan, direction), "Is that machine lost for good, and this to be done from here?")
+        app.confirm(
+            planned(app, plan, direction),
+            "Is that machine lost for good, and this to be done from here?",
+        )
     world(app, lease_of(plan, socket.gethostname(), direction)).take_lock(take_over=True)
     if not recorder.exists:
         recorder.create(plan)
     return go(app, recorder, plan, direction)
 
 
-def look(app: App, entity: str, other: str, nodes: Sequence[Node]) -> Situation:
+def look(app: App, entity: str, other: str, nodes: Sequence[Node]) -> Observed:
     """Both sides, as the doctor sees them, and what only a rotation asks."""
     facts = asked(app, nodes, PROBE_SECONDS, pins=True)
     found = examine(facts.nodes, facts.cluster, facts.site)
     platform = world(app, None)
     answering = [node.name for node in facts.nodes if not node.failure]
     looks = platform.looks(answering)
-    away = {name: platform.not_in_service(name) or platform.out_of_service(name) for name in answering}
+    away = {
+        name: platform.not_in_service(name) or platform.out_of_service(name) for name in answering
+    }
     sessions = platform.sessions() if "error" not in facts.cluster else []
-    return Situation(facts, found, platform.entity(entity), platform.entity(other), sessions, looks, away)
+    return Observed(
+        facts, found, platform.entity(entity), platform.entity(other), sessions, looks, away
+    )
 
 
-def balancer(app: App) -> Balancer | None:
+def balancer(app: App) -> HAProxy | None:
     place = app.config["haproxy.socket"]
-    return Balancer(place, app.config["haproxy.backend"] or None) if place else None
+    return HAProxy(place, app.config["haproxy.backend"] or None) if place else None
 
 
-def plan_of(request: Request, other: str, nodes: Sequence[Node], seen: Situation, entity: Entity) -> Plan:
+def plan_of(
+    request: Request, other: str, nodes: Sequence[Node], seen: Observed, entity: Entity
+) -> Plan:
     now = time.time()
     return Plan(
         run=new_run(now),
@@ -176,8 +211,8 @@ def plan_of(request: Request, other: str, nodes: Sequence[Node], seen: Situation
     )
 
 
-def world(app: App, lease: Lease | None) -> Platform:
-    return Platform(app.ask, lease, site_of(app.config), app.config.nodes, balancer(app))
+def world(app: App, lease: RunLock | None) -> LiveEnvironment:
+    return LiveEnvironment(app.ask, lease, site_of(app.config), app.config.nodes, balancer(app))
 
 
 def operator() -> str:
@@ -195,7 +230,9 @@ def planned(app: App, plan: Plan, direction: str) -> Table:
     rows = []
     for step in steps:
         kind = step.id.partition(":")[0]
-        rows.append(PlannedStep(step.id, step.text, round(took.get(kind, GUESSES.get(kind, 1.0)), 1)))
+        rows.append(
+            PlannedStep(step.id, step.text, round(took.get(kind, GUESSES.get(kind, 1.0)), 1))
+        )
     return Table(PlannedStep, tuple(rows))
 
 
@@ -220,9 +257,14 @@ def begin(app: App, plan: Plan, entity: Entity) -> Outcome:
         now, other = platform.entity(plan.entity), platform.entity(plan.other)
         if now != entity or (other and plan.strategy != "in-place"):
             platform.give_lock_back()
-            raise Refused(f"{plan.entity} was changed by somebody else meanwhile", "look again: cephctl keys show")
+            raise Refused(
+                f"{plan.entity} was changed by somebody else meanwhile",
+                "look again: cephctl keys show",
+            )
     except CephctlError:
-        Journey(recorder, plan, platform, lambda note: None).note("run", "aborted", "it could not begin")
+        Run(recorder, plan, platform, lambda note: None).note(
+            "run", "aborted", "it could not begin"
+        )
         raise
     return go(app, recorder, plan, FORWARD)
 
@@ -230,12 +272,17 @@ def begin(app: App, plan: Plan, entity: Entity) -> Outcome:
 def go(app: App, recorder: Recorder, plan: Plan, direction: str) -> Outcome:
     platform = world(app, lease_of(plan, socket.gethostname(), direction))
     with Progress(app, plan, direction) as progress:
-        report = Journey(recorder, plan, platform, progress.hear).go(direction)
+        report = Run(recorder, plan, platform, progress.hear).go(direction)
     kept = recorder.notes[-1].detail["old key destroyed"]
     notes = [f"the old key, kept in {recorder.keyring} until now, is destroyed"] if kept else []
     if report.entity != plan.entity:
-        notes.append(f"the nodes mount as {report.entity} now: set 'entity' of [mount] in cephctl.toml, and in your templates")
-    notes += [f"when {each.partition(':')[0]} is back: cephctl node push {each.partition(':')[0]}" for each in report.skipped]
+        notes.append(
+            f"the nodes mount as {report.entity} now: set 'entity' of [mount] in cephctl.toml, and in your templates"
+        )
+    notes += [
+        f"when {each.partition(':')[0]} is back: cephctl node push {each.partition(':')[0]}"
+        for each in report.skipped
+    ]
     return Outcome(report, notes=tuple(notes))
 
 
@@ -249,12 +296,17 @@ def again(app: App, recorder: Recorder, direction: str, skipped: Mapping[str, st
         raise Refused(f"run {plan.run} is at work", f"cephctl run show {plan.run}")
     check_fits(app, plan)
     if strange := [node for node in skipped if node not in plan.nodes]:
-        raise UsageError(f"{strange[0]} is no node of run {plan.run}", f"its nodes are {', '.join(plan.nodes)}")
+        raise UsageError(
+            f"{strange[0]} is no node of run {plan.run}", f"its nodes are {', '.join(plan.nodes)}"
+        )
     plan = without(plan, [Note(time.time(), "run", "skipped", dict(skipped))])
     if app.dry_run:
         return Outcome(planned(app, plan, direction))
     if not app.yes:
-        app.confirm(planned(app, plan, direction), f"Go {'on' if direction == FORWARD else 'back'} with run {plan.run}?")
+        app.confirm(
+            planned(app, plan, direction),
+            f"Go {'on' if direction == FORWARD else 'back'} with run {plan.run}?",
+        )
     if skipped:
         recorder.note(Note(time.time(), "run", "skipped", dict(skipped)))
     return go(app, recorder, plan, direction)
@@ -264,11 +316,15 @@ def check_fits(app: App, plan: Plan) -> None:
     """A run goes on against the cluster and the nodes that it was begun with."""
     [fsid] = app.ask(fsid_of)
     if fsid != plan.cluster:
-        raise Refused(f"run {plan.run} is of cluster {plan.cluster}, and this is {fsid}", "see --cluster, --conf, --config")
+        raise Refused(
+            f"run {plan.run} is of cluster {plan.cluster}, and this is {fsid}",
+            "see --cluster, --conf, --config",
+        )
     known = {node.name for node in app.config.nodes}
     if gone := [node for node in plan.nodes if node not in known]:
         raise Refused(
-            f"run {plan.run} has node {gone[0]}, which is no longer in the inventory", "put it back, for as long as the run lasts"
+            f"run {plan.run} has node {gone[0]}, which is no longer in the inventory",
+            "put it back, for as long as the run lasts",
         )
 
 
@@ -285,7 +341,7 @@ def give_up(app: App, recorder: Recorder, force: bool) -> Outcome:
             f"run {plan.run} is half-way: {'; '.join(left)}",
             f"cephctl run resume {plan.run}, or run rollback; --force leaves it so",
         )
-    journey = Journey(recorder, plan, platform, lambda note: None)
+    journey = Run(recorder, plan, platform, lambda note: None)
     with recorder.alone():
         recorder.destroy_key()
         journey.note("run", "aborted", "forced" if force else None)
@@ -293,7 +349,7 @@ def give_up(app: App, recorder: Recorder, force: bool) -> Outcome:
     return Outcome(None, notes=(f"run {plan.run} is given up",))
 
 
-def half_done(platform: Platform, plan: Plan) -> list[str]:
+def half_done(platform: LiveEnvironment, plan: Plan) -> list[str]:
     """What a run has begun and not brought to an end."""
     entity, other = platform.entity(plan.entity), platform.entity(plan.other)
     left = []

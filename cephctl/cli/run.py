@@ -11,12 +11,16 @@ import click
 from cephctl.cli.app import App
 from cephctl.cli.options import Noun, complete_runs
 from cephctl.errors import UsageError
-from cephctl.model import Column, Kind, Outcome, Record, Table
-from cephctl.rolling.record import Note, Recorder, recorders, state_of
+from cephctl.results import Column, Kind, Outcome, Record, Table
+from cephctl.rotation.record import Note, Recorder, recorders, state_of
 
 RUN = click.argument("run", metavar="RUN", shell_complete=complete_runs)
-SKIP = click.option("--skip", multiple=True, metavar="NODE", help="Leave this node out; may be repeated.")
-REASON = click.option("--reason", metavar="TEXT", help="Why nodes are left out; it goes into the record.")
+SKIP = click.option(
+    "--skip", multiple=True, metavar="NODE", help="Leave this node out; may be repeated."
+)
+REASON = click.option(
+    "--reason", metavar="TEXT", help="Why nodes are left out; it goes into the record."
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,12 @@ class NoteRow(Record):
     what: str
     detail: Any
 
-    columns = (Column("at", "AT", Kind.TIME), Column("step", "STEP"), Column("what", "WHAT"), Column("shown", "DETAIL"))
+    columns = (
+        Column("at", "AT", Kind.TIME),
+        Column("step", "STEP"),
+        Column("what", "WHAT"),
+        Column("shown", "DETAIL"),
+    )
 
     @property
     def shown(self) -> str:
@@ -60,7 +69,12 @@ class NoteRow(Record):
 
         if self.what == "started":
             return ""
-        return told(Note(0, "", self.what, self.detail)).partition(": ")[2].removeprefix(self.what).lstrip(", ")
+        return (
+            told(Note(0, "", self.what, self.detail))
+            .partition(": ")[2]
+            .removeprefix(self.what)
+            .lstrip(", ")
+        )
 
 
 @dataclass(frozen=True)
@@ -146,7 +160,7 @@ def resume(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> Out
     It looks at the cluster and the nodes, not at what it remembers: what is done already is left alone.
     """
     from cephctl.cli.rotate import again
-    from cephctl.rolling.journey import direction_of
+    from cephctl.rotation.run import direction_of
 
     recorder = found(app, run)
     return again(app, recorder, direction_of(recorder.notes), reasons(skip, reason))
@@ -163,7 +177,7 @@ def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> O
     The old key is kept on this machine, in the directory of records, until the run has ended.
     """
     from cephctl.cli.rotate import again
-    from cephctl.rolling.rotation import BACK
+    from cephctl.rotation.strategies import BACK
 
     return again(app, found(app, run), BACK, reasons(skip, reason))
 
@@ -191,7 +205,9 @@ def abort(app: App, run: str, force: bool) -> Outcome:
 def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:
     """Nodes left out, each with the reason, which must be given."""
     if skip and not reason:
-        raise UsageError("nodes are left out for a reason, which goes into the record", "add --reason TEXT")
+        raise UsageError(
+            "nodes are left out for a reason, which goes into the record", "add --reason TEXT"
+        )
     return dict.fromkeys(skip, reason or "")
 
 
@@ -206,7 +222,14 @@ def row(recorder: Recorder) -> RunRow:
     last = next((f"{note.step} {note.what}" for note in reversed(notes) if note.step != "run"), "-")
     began = datetime.strptime(plan.began, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return RunRow(
-        plan.run, state_of(recorder, notes), plan.entity, plan.strategy, plan.nodes, f"{plan.operator}@{plan.host}", began, last
+        plan.run,
+        state_of(recorder, notes),
+        plan.entity,
+        plan.strategy,
+        plan.nodes,
+        f"{plan.operator}@{plan.host}",
+        began,
+        last,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cephctl.balancer.haproxy import Balancer
 from cephctl.cli.app import App
 from cephctl.cli.rotate import balancer
 from cephctl.config import Node
 from cephctl.errors import CephctlError, ExitStatus, Refused, UsageError
-from cephctl.model import Column, Kind, Outcome, Record, Table
+from cephctl.haproxy import HAProxy
+from cephctl.results import Column, Kind, Outcome, Record, Table
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,16 @@ class NodeService(Record):
 def drain(app: App, nodes: Sequence[Node], force: bool) -> Outcome:
     """Out of service, one after the other; the last that is up of a backend stays, unless forced."""
 
-    def out(haproxy: Balancer, node: Node) -> None:
-        others = [each for each in haproxy.servers(node.shard).values() if each.is_up and each.name != node.name]
+    def out(haproxy: HAProxy, node: Node) -> None:
+        others = [
+            each
+            for each in haproxy.servers(node.shard).values()
+            if each.is_up and each.name != node.name
+        ]
         if not others and not force:
             raise Refused(
-                f"{node.name} is the last server of {haproxy.of(node.shard)} that is up", "--force drains it all the same"
+                f"{node.name} is the last server of {haproxy.of(node.shard)} that is up",
+                "--force drains it all the same",
             )
         haproxy.drain(node.shard, node.name)
 
@@ -46,10 +51,17 @@ def drain(app: App, nodes: Sequence[Node], force: bool) -> Outcome:
 
 def undrain(app: App, nodes: Sequence[Node]) -> Outcome:
     """Into service again, and seen up."""
-    return changed(app, nodes, "Put {} into service?", lambda haproxy, node: haproxy.undrain(node.shard, node.name))
+    return changed(
+        app,
+        nodes,
+        "Put {} into service?",
+        lambda haproxy, node: haproxy.undrain(node.shard, node.name),
+    )
 
 
-def changed(app: App, nodes: Sequence[Node], question: str, change: Callable[[Balancer, Node], None]) -> Outcome:
+def changed(
+    app: App, nodes: Sequence[Node], question: str, change: Callable[[HAProxy, Node], None]
+) -> Outcome:
     """Show, ask, do; the first that fails is the last."""
     haproxy = balancer(app)
     if haproxy is None:
@@ -71,6 +83,6 @@ def changed(app: App, nodes: Sequence[Node], question: str, change: Callable[[Ba
     return Outcome(Table(NodeService, tuple(done)))
 
 
-def service(haproxy: Balancer, node: Node) -> NodeService:
+def service(haproxy: HAProxy, node: Node) -> NodeService:
     found = haproxy.server(node.shard, node.name)
     return NodeService(node.name, haproxy.of(node.shard), found.status, found.sessions)

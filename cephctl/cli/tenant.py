@@ -11,7 +11,7 @@ import click
 from cephctl.cli.app import App, table
 from cephctl.cli.options import TENANTS, Noun, Size, complete_tenants
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
-from cephctl.model import Outcome, Table
+from cephctl.results import Outcome, Table
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
@@ -58,11 +58,24 @@ def show(app: App, name: str) -> Any:
 
 @group.command()
 @TENANTS
-@click.option("--sort", type=click.Choice(SORTS), default="name", show_default=True, help="Largest first, but for names.")
-@click.option("--over", type=click.FloatRange(min=0), metavar="PERCENT", help="Only tenants above this share of their limit.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="name",
+    show_default=True,
+    help="Largest first, but for names.",
+)
+@click.option(
+    "--over",
+    type=click.FloatRange(min=0),
+    metavar="PERCENT",
+    help="Only tenants above this share of their limit.",
+)
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @click.pass_obj
-def usage(app: App, names: tuple[str, ...], sort: str, over: float | None, top: int | None) -> Outcome:
+def usage(
+    app: App, names: tuple[str, ...], sort: str, over: float | None, top: int | None
+) -> Outcome:
     """Show what tenants use.
 
     Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's recursive statistics:
@@ -120,12 +133,19 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
 @click.argument("names", metavar="NAME...", nargs=-1, shell_complete=complete_tenants)
 @click.argument("size", type=Size())
 @click.option(
-    "--max-files", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Limit files and directories too; 0 removes that limit."
+    "--max-files",
+    type=click.IntRange(0, 2**63 - 1),
+    metavar="N",
+    help="Limit files and directories too; 0 removes that limit.",
 )
 @click.option("--all", "every", is_flag=True, help="All tenants.")
-@click.option("--force", is_flag=True, help="Even if more is used already: writes then fail at once.")
+@click.option(
+    "--force", is_flag=True, help="Even if more is used already: writes then fail at once."
+)
 @click.pass_obj
-def quota_set(app: App, names: tuple[str, ...], size: int, max_files: int | None, every: bool, force: bool) -> Outcome:
+def quota_set(
+    app: App, names: tuple[str, ...], size: int, max_files: int | None, every: bool, force: bool
+) -> Outcome:
     return change_quotas(app, names, every, force, size, max_files)
 
 
@@ -141,7 +161,14 @@ def quota_clear(app: App, names: tuple[str, ...], every: bool) -> Outcome:
     return change_quotas(app, names, every, force=True, max_bytes=0, max_files=0)
 
 
-def change_quotas(app: App, names: tuple[str, ...], every: bool, force: bool, max_bytes: int, max_files: int | None) -> Outcome:
+def change_quotas(
+    app: App,
+    names: tuple[str, ...],
+    every: bool,
+    force: bool,
+    max_bytes: int,
+    max_files: int | None,
+) -> Outcome:
     """Plan, ask, do; with --yes in one go."""
     from cephctl.tenants.quota import QuotaChange, set_quotas
 
@@ -149,7 +176,14 @@ def change_quotas(app: App, names: tuple[str, ...], every: bool, force: bool, ma
 
     def changes(dry_run: bool) -> Iterator[Any]:
         return app.ask_tenants(
-            partial(set_quotas, names=names, max_bytes=max_bytes, max_files=max_files, force=force, dry_run=dry_run)
+            partial(
+                set_quotas,
+                names=names,
+                max_bytes=max_bytes,
+                max_files=max_files,
+                force=force,
+                dry_run=dry_run,
+            )
         )
 
     if not (app.yes or app.dry_run):
@@ -170,7 +204,9 @@ def ask_first(app: App, plan: list[QuotaChange]) -> None:
 
     if plan:
         warn_of_rename(app, plan)
-        app.confirm(Table(QuotaChange, tuple(plan)), f"Change the limits of {count(len(plan), 'tenant')}?")
+        app.confirm(
+            Table(QuotaChange, tuple(plan)), f"Change the limits of {count(len(plan), 'tenant')}?"
+        )
 
 
 def check_choice(names: tuple[str, ...], every: bool) -> None:
@@ -187,7 +223,11 @@ def report(app: App, changes: list[QuotaChange], max_bytes: int) -> None:
             app.warn(f"{change.name}: somebody else set another limit meanwhile, and theirs holds")
     if app.yes or app.dry_run:
         warn_of_rename(app, changes)
-    tighter = [c for c in changes if c.effective_path and c.after_max_bytes and c.effective_max_bytes != c.after_max_bytes]
+    tighter = [
+        c
+        for c in changes
+        if c.effective_path and c.after_max_bytes and c.effective_max_bytes != c.after_max_bytes
+    ]
     for change in tighter[:1]:
         app.warn(f"{change.name}: a tighter limit at {change.effective_path} holds as well")
     if app.dry_run:
@@ -201,7 +241,9 @@ def report(app: App, changes: list[QuotaChange], max_bytes: int) -> None:
 def warn_of_doubt(app: App, *errors: CephctlError) -> None:
     """A request that nobody waited for any longer may still be carried out."""
     if not app.dry_run and any(isinstance(error, (Unanswered, Interrupted)) for error in errors):
-        app.warn("the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'")
+        app.warn(
+            "the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'"
+        )
 
 
 def warn_of_rename(app: App, changes: list[QuotaChange]) -> None:
@@ -209,7 +251,9 @@ def warn_of_rename(app: App, changes: list[QuotaChange]) -> None:
     first = [change.name for change in changes if change.is_first]
     if first:
         whose = first[0] if len(first) == 1 else f"{count(len(first), 'tenant')}"
-        app.warn(f"{whose}: first quota: renames into or out of the directory now fail with EXDEV; mv copies instead")
+        app.warn(
+            f"{whose}: first quota: renames into or out of the directory now fail with EXDEV; mv copies instead"
+        )
 
 
 def count(number: int, noun: str) -> str:

@@ -50,14 +50,20 @@ def excludes(text: str, addresses: list[str]) -> str | None:
     if not limits or len(limits) < len(networks):
         return None
     inside = any(
-        ipaddress.ip_address(a) in ipaddress.ip_network(n, strict=False) for n in limits for a in addresses if ":" not in a
+        ipaddress.ip_address(a) in ipaddress.ip_network(n, strict=False)
+        for n in limits
+        for a in addresses
+        if ":" not in a
     )
     return None if inside else ", ".join(limits)
 
 
 def reaches_pool(text: str, pool: str, file_system: str) -> bool:
     """Whether osd caps let a client read and write a data pool of a file system."""
-    return any(clause.allows("rw") and fits(clause.restrictions, pool, file_system) for clause in clauses(text))
+    return any(
+        clause.allows("rw") and fits(clause.restrictions, pool, file_system)
+        for clause in clauses(text)
+    )
 
 
 def fits(restricted: Mapping[str, str], pool: str, file_system: str) -> bool:
@@ -72,4 +78,7 @@ def fits(restricted: Mapping[str, str], pool: str, file_system: str) -> bool:
 def sees_file_system(text: str, file_system: str) -> bool:
     """Whether caps leave a file system visible: `fsname=` of another one hides it."""
     found = list(clauses(text))
-    return not found or any(clause.restrictions.get("fsname", file_system) in (file_system, "*", "all") for clause in found)
+    return not found or any(
+        clause.restrictions.get("fsname", file_system) in (file_system, "*", "all")
+        for clause in found
+    )

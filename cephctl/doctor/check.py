@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from cephctl.model import Severity
+from cephctl.results import Severity
 
 if TYPE_CHECKING:
     from cephctl.doctor.view import View
 
 
-class Depth(IntEnum):
+class Layer(IntEnum):
     """Where a cause lies. Of several the deepest is the primary one; the others are what it leads to."""
 
     REACH = 0
@@ -29,7 +29,7 @@ class Depth(IntEnum):
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Problem:
     """What one check found wrong. What is None or empty here is the check's own."""
 
     summary: str = ""
@@ -39,10 +39,10 @@ class Trouble:
     remedy: str | None = None
     host: str | None = None
     severity: Severity | None = None
-    depth: Depth | None = None
+    depth: Layer | None = None
 
 
-Judge = Callable[["View"], Iterator[Trouble]]
+Judge = Callable[["View"], Iterator[Problem]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Check:
     code: str
     title: str
     severity: Severity
-    depth: Depth
+    depth: Layer
     needs: tuple[str, ...]
     remedy: str | None
     wide: bool
@@ -71,7 +71,7 @@ CHECKS: dict[str, Check] = {}
 def check(
     code: str,
     title: str,
-    depth: Depth,
+    depth: Layer,
     *,
     severity: Severity = Severity.ERR,
     needs: tuple[str, ...] = (),

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from cephctl.ceph.ask import first_address
-from cephctl.ceph.cluster import Cluster
+from cephctl.ceph.commands import Cluster
 from cephctl.cephx import MalformedKey, parse_key
+from cephctl.cluster.mds import all_daemons
 from cephctl.errors import CephctlError, NotFound, Unanswered
-from cephctl.status.mds import all_daemons
 
 MOST_OSDS = 64
 # CEPH_MDSMAP_* of Ceph's mdsmap; 16.2 does not spell them out.
@@ -31,7 +31,11 @@ def read_facts(entity: str, sessions: bool, cluster: Cluster) -> Generator[tuple
     yield "entity", readable(lambda: entity_facts(cluster, entity))
     yield "health", health(cluster.command("health", detail="detail"))
     yield "versions", cluster.command("versions")
-    active = [each for each in all_daemons(dump) if each.is_active and not each.laggy] if sessions else []
+    active = (
+        [each for each in all_daemons(dump) if each.is_active and not each.laggy]
+        if sessions
+        else []
+    )
     for daemon in active:
         try:
             found = cluster.mds_command(daemon.name or "", "session ls")
@@ -156,7 +160,13 @@ def entity_facts(cluster: Cluster, entity: str) -> dict[str, Any]:
         key = parse_key(found["key"])
     except MalformedKey as error:
         return facts | {"key": {"error": str(error)}}
-    return facts | {"key": {"type": key.type, "created": key.created.timestamp(), "fingerprint": key.fingerprint}}
+    return facts | {
+        "key": {
+            "type": key.type,
+            "created": key.created.timestamp(),
+            "fingerprint": key.fingerprint,
+        }
+    }
 
 
 def session(mds: str, rank: int, found: Any) -> dict[str, Any]:
@@ -180,7 +190,17 @@ def session(mds: str, rank: int, found: Any) -> dict[str, Any]:
 
 def addresses(facts: dict[str, Any]) -> list[list[Any]]:
     """Host and port of every daemon that a node must reach: all monitors, the active MDS, the OSDs (a sample of many)."""
-    monitors = [[host, port] for mon in facts.get("monmap", {}).get("monitors", ()) for _, host, port in mon["addresses"]]
-    mds = [each["address"] for each in facts.get("daemons", ()) if each["state"] == "up:active" and each["address"]]
-    osds = [each["address"] for each in facts.get("osdmap", {}).get("osds", ()) if each["address"]][:MOST_OSDS]
+    monitors = [
+        [host, port]
+        for mon in facts.get("monmap", {}).get("monitors", ())
+        for _, host, port in mon["addresses"]
+    ]
+    mds = [
+        each["address"]
+        for each in facts.get("daemons", ())
+        if each["state"] == "up:active" and each["address"]
+    ]
+    osds = [each["address"] for each in facts.get("osdmap", {}).get("osds", ()) if each["address"]][
+        :MOST_OSDS
+    ]
     return [*monitors, *mds, *osds]

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.config import Config, Node
+from cephctl.config import Node
 from cephctl.doctor.cluster_facts import addresses
-from cephctl.doctor.view import NodeFacts, Site
+from cephctl.doctor.view import NodeFacts
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
+from cephctl.site import Site, request
 from cephctl.ssh.connection import NodeFailed
 from cephctl.ssh.hosts import Answer, Question, ask_all
 
@@ -29,18 +30,6 @@ class Facts:
     site: Site
     cluster: Mapping[str, Any]
     nodes: tuple[NodeFacts, ...]
-
-
-def site_of(config: Config) -> Site:
-    return Site(
-        path=config["mount.path"],
-        root=config["mount.root"],
-        entity=config["mount.entity"],
-        options=config["mount.options"],
-        sentinel=config["mount.sentinel"],
-        filesystem=config["ceph.filesystem"] or None,
-        ssh_config=config["ssh.config"] or None,
-    )
 
 
 def gather(
@@ -62,24 +51,27 @@ def gather(
     answers = ask_all(nodes, Question("facts.facts", arguments, seconds), site.ssh_config)
     try:
         for name, value in cluster:
-            known[name] = [*known.get(name, ()), *value] if name == "sessions" and isinstance(value, list) else value
+            known[name] = (
+                [*known.get(name, ()), *value]
+                if name == "sessions" and isinstance(value, list)
+                else value
+            )
             if name == "osdmap":
                 maps.set()
     except (Interrupted, UsageError):
         raise
     except CephctlError as error:
         silent = [line for line in (error.hint or "").splitlines() if "says nothing" in line]
-        known |= {"error": error.message, "hint": error.hint, "silence": isinstance(error, Unanswered), "silent": silent}
+        known |= {
+            "error": error.message,
+            "hint": error.hint,
+            "silence": isinstance(error, Unanswered),
+            "silent": silent,
+        }
     finally:
         maps.set()
     found = {node.name: node_facts(node, answer) for node, answer in answers}
     return Facts(site, known, tuple(found[node.name] for node in nodes))
-
-
-def request(site: Site, probe: float | None) -> dict[str, Any]:
-    """What the node program needs to know of the site."""
-    names = {"path": site.path, "entity": site.entity, "conf": site.conf, "secret": site.secret, "keyring": site.keyring}
-    return names | {"sentinel": site.sentinel, "probe": probe, "addresses": []}
 
 
 def node_facts(node: Node, answer: Answer | NodeFailed) -> NodeFacts:
@@ -87,7 +79,9 @@ def node_facts(node: Node, answer: Answer | NodeFailed) -> NodeFacts:
         failure = {"code": answer.code, "problem": answer.problem, "hint": answer.hint}
         return NodeFacts(node.name, node.shard, node.address, {}, failure=failure)
     # Through JSON, as a file would give it: keys are text.
-    return NodeFacts(node.name, node.shard, node.address, answer.value, answer.asked, answer.answered)
+    return NodeFacts(
+        node.name, node.shard, node.address, answer.value, answer.asked, answer.answered
+    )
 
 
 def save(facts: Facts, path: str) -> None:
@@ -112,10 +106,18 @@ def load(path: str) -> Facts:
             raise UsageError(
                 f"{path} was saved by another version of cephctl (format {document['format']}, this one reads {FORMAT})"
             )
-        return Facts(Site(**document["site"]), document["cluster"], tuple(NodeFacts(**each) for each in document["nodes"]))
+        return Facts(
+            Site(**document["site"]),
+            document["cluster"],
+            tuple(NodeFacts(**each) for each in document["nodes"]),
+        )
     except FileNotFoundError:
-        raise UsageError(f"no file {path}", "'cephctl node doctor --save FILE' writes one") from None
+        raise UsageError(
+            f"no file {path}", "'cephctl node doctor --save FILE' writes one"
+        ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{path} holds no facts", "'cephctl node doctor --save FILE' writes them") from None
+        raise UsageError(
+            f"{path} holds no facts", "'cephctl node doctor --save FILE' writes them"
+        ) from None

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.doctor.check import CHECKS, Check, Depth, Trouble
-from cephctl.doctor.view import NodeFacts, Site, View
-from cephctl.model import Column, Finding, Kind, Record, Severity
+from cephctl.doctor.check import CHECKS, Check, Layer, Problem
+from cephctl.doctor.view import NodeFacts, View
+from cephctl.results import Column, Finding, Kind, Record, Severity
+from cephctl.site import Site
 
 # The modules that declare checks, in the order of --list and of the man page.
-MODULES = ("reach", "network", "auth", "secret", "session", "storage", "mount", "unit", "fleet")
+MODULES = ("reach", "network", "auth", "secret", "session", "cluster", "mount", "unit", "fleet")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ShardVerdict(Record):
 
 
 @dataclass(frozen=True)
-class Examination(Record):
+class Diagnosis(Record):
     """What `node doctor` found: per node, per shard, and of the cluster itself."""
 
     nodes: tuple[NodeVerdict, ...]
@@ -84,7 +85,7 @@ class Found:
     """A finding with its place in the order of causes."""
 
     finding: Finding
-    depth: Depth
+    depth: Layer
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -95,35 +96,47 @@ class Found:
 def load_checks() -> Mapping[str, Check]:
     """All checks in the order of MODULES and of their lines, whoever imported them first: of equals the earlier is the cause."""
     for name in MODULES:
-        importlib.import_module(f"cephctl.doctor.{name}")
+        importlib.import_module(f"cephctl.doctor.checks.{name}")
     return dict(sorted(CHECKS.items(), key=lambda item: place(item[1])))
 
 
 def place(each: Check) -> tuple[int, int]:
-    return MODULES.index(each.judge.__module__.rpartition(".")[2]), inspect.unwrap(each.judge).__code__.co_firstlineno
+    return MODULES.index(each.judge.__module__.rpartition(".")[2]), inspect.unwrap(
+        each.judge
+    ).__code__.co_firstlineno
 
 
 def examine(
-    nodes: Sequence[NodeFacts], cluster: Mapping[str, Any], site: Site, only: Iterable[str] = (), skip: Iterable[str] = ()
-) -> Examination:
+    nodes: Sequence[NodeFacts],
+    cluster: Mapping[str, Any],
+    site: Site,
+    only: Iterable[str] = (),
+    skip: Iterable[str] = (),
+) -> Diagnosis:
     """Judge the facts. `only` and `skip` are codes of checks."""
-    chosen = [each for each in load_checks().values() if (not only or each.code in only) and each.code not in skip]
+    chosen = [
+        each
+        for each in load_checks().values()
+        if (not only or each.code in only) and each.code not in skip
+    ]
     views = [View(node, cluster, site) for node in nodes]
     whole = View(None, cluster, site)
     for view in (*views, whole):
         view.fleet = views
-    wide = sorted(judge(whole, [each for each in chosen if each.wide]), key=lambda found: found.rank)
+    wide = sorted(
+        judge(whole, [each for each in chosen if each.wide]), key=lambda found: found.rank
+    )
     narrow = [each for each in chosen if not each.wide]
     shared = [found for found in wide if found.finding.severity is Severity.ERR]
     verdicts = tuple(verdict(view, judge(view, narrow), shared) for view in views)
-    return Examination(verdicts, tuple(shards(verdicts)), tuple(found.finding for found in wide))
+    return Diagnosis(verdicts, tuple(shards(verdicts)), tuple(found.finding for found in wide))
 
 
 def judge(view: View, checks: Iterable[Check]) -> Iterator[Found]:
     """What the checks find in one view. Those whose facts are missing make one finding together, of what is not known."""
     missing: dict[str, list[str]] = {}
     for each in checks:
-        if view.node.failure and each.depth is not Depth.REACH:
+        if view.node.failure and each.depth is not Layer.REACH:
             continue
         lacking = [need for need in each.needs if view.unreadable(need)]
         # Once for the cluster is enough.
@@ -138,10 +151,15 @@ def judge(view: View, checks: Iterable[Check]) -> Iterator[Found]:
             for need, codes in missing.items()
         )
         count = len({code for codes in missing.values() for code in codes})
-        yield Found(Finding("FACTS_UNREADABLE", Severity.UNKNOWN, f"{count} checks could not be made", lines), Depth.SYMPTOM)
+        yield Found(
+            Finding(
+                "FACTS_UNREADABLE", Severity.UNKNOWN, f"{count} checks could not be made", lines
+            ),
+            Layer.SYMPTOM,
+        )
 
 
-def found(each: Check, trouble: Trouble, view: View) -> Found:
+def found(each: Check, trouble: Problem, view: View) -> Found:
     severity = trouble.severity if trouble.severity is not None else each.severity
     remedy = trouble.remedy or each.remedy
     finding = Finding(
@@ -176,7 +194,9 @@ def verdict(view: View, own: Iterable[Found], shared: Iterable[Found]) -> NodeVe
     """The primary cause is the deepest of the worst; with a node that cannot be asked nothing else counts."""
     findings = sorted([*own, *(() if view.node.failure else shared)], key=lambda found: found.rank)
     errors = [found.finding for found in findings if found.finding.severity is Severity.ERR]
-    warnings = tuple(found.finding for found in findings if found.finding.severity is not Severity.ERR)
+    warnings = tuple(
+        found.finding for found in findings if found.finding.severity is not Severity.ERR
+    )
     cause = errors[0] if errors else None
     head = cause or (warnings[0] if warnings else None)
     return NodeVerdict(
@@ -197,4 +217,6 @@ def shards(verdicts: Sequence[NodeVerdict]) -> Iterator[ShardVerdict]:
         members = [each for each in verdicts if each.shard == name]
         healthy = sum(each.cause is None for each in members)
         causes = tuple(dict.fromkeys(each.code for each in members if each.cause and each.code))
-        yield ShardVerdict(name, max(each.severity for each in members), len(members), healthy, causes)
+        yield ShardVerdict(
+            name, max(each.severity for each in members), len(members), healthy, causes
+        )

@@ -9,44 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from cephctl.doctor.kernel_events import Event, events
-from cephctl.model import Severity
+from cephctl.results import Severity
+from cephctl.site import Site
 
 MOUNT_ATTEMPT_SECONDS = 150
 """How long before the unit's last change a mount attempt can have begun: the kernel gives up after 60 s."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """What the configuration promises of every node, and how to reach one."""
-
-    path: str
-    root: str
-    entity: str
-    options: str
-    sentinel: str
-    filesystem: str | None
-    ssh_config: str | None
-
-    @property
-    def user(self) -> str:
-        """The entity as mount.ceph wants it: without "client."."""
-        return self.entity.removeprefix("client.")
-
-    @property
-    def secret(self) -> str:
-        return f"/etc/ceph/ceph.{self.entity}.secret"
-
-    @property
-    def keyring(self) -> str:
-        return f"/etc/ceph/ceph.{self.entity}.keyring"
-
-    @property
-    def conf(self) -> str:
-        return "/etc/ceph/ceph.conf"
-
-    def ssh(self, node: str) -> str:
-        # -n: it may stand before a command that asks something.
-        return f"ssh -n -F {self.ssh_config} {node}" if self.ssh_config else f"ssh -n {node}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +43,8 @@ class View:
         """Why a section of facts is not there; None when it is. "cluster.X" is the cluster's side."""
         if need.startswith("cluster."):
             section = self.cluster.get(
-                need.removeprefix("cluster."), {"error": self.cluster.get("error", "the cluster was not asked")}
+                need.removeprefix("cluster."),
+                {"error": self.cluster.get("error", "the cluster was not asked")},
             )
         else:
             section = self.node.facts.get(need, {"error": "the node did not say"})
@@ -138,20 +106,32 @@ class View:
         if not self.client:
             return None
         # Kernels before 5.11 do not tell their instance; a client's id is its session's.
-        mine = [each for each in self.known("sessions") or [] if self.instance in (each["instance"], None)]
+        mine = [
+            each
+            for each in self.known("sessions") or []
+            if self.instance in (each["instance"], None)
+        ]
         return next((each for each in mine if each["id"] == self.client["id"]), None)
 
     @property
     def is_rejected(self) -> bool:
         client = self.client
-        return bool(client) and (bool(client["blocklisted"]) or "rejected" in client["sessions"].values())
+        return bool(client) and (
+            bool(client["blocklisted"]) or "rejected" in client["sessions"].values()
+        )
 
     @property
     def file_system(self) -> Any:
         """The file system that is to be mounted: the configured one, or the only one."""
         systems = self.known("file_systems") or []
         named = [each for each in systems if each["name"] == self.site.filesystem]
-        return named[0] if named else systems[0] if len(systems) == 1 and not self.site.filesystem else None
+        return (
+            named[0]
+            if named
+            else systems[0]
+            if len(systems) == 1 and not self.site.filesystem
+            else None
+        )
 
     # Time
 
@@ -246,9 +226,15 @@ class View:
     def is_refused_everywhere(self, host: str, port: int) -> bool:
         """Whether every node that tried was refused: there is nobody, not a way that is closed to one of them."""
         words = {each.reach(host, port) for each in self.fleet} - {"not tried"}
-        return words == {"refused"} and len([each for each in self.fleet if not each.node.failure]) > 1
+        return (
+            words == {"refused"} and len([each for each in self.fleet if not each.node.failure]) > 1
+        )
 
     @property
     def monitors(self) -> list[tuple[str, str, int]]:
         """Kind (v1, v2), host and port of every monitor address."""
-        return [(kind, host, port) for mon in self.known("monmap").get("monitors", ()) for kind, host, port in mon["addresses"]]
+        return [
+            (kind, host, port)
+            for mon in self.known("monmap").get("monitors", ())
+            for kind, host, port in mon["addresses"]
+        ]

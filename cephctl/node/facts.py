@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Callable
 
-from cephctl.node import files, kernel_log, mounts, network, pins, probes, systemd
+from cephctl.node import files, holders, kernel_log, mounts, network, probes, systemd
 from cephctl.node.children import bounded
 
 BOUND_SECONDS = 4.0
@@ -17,14 +17,25 @@ BOUND_SECONDS = 4.0
 def facts(request: dict[str, Any]) -> dict[str, Any]:
     """The request has path, entity, conf, secret, keyring, sentinel, addresses, probe (seconds, or None for none)."""
     begun = time.monotonic()
-    answer: dict[str, Any] = {"clock": {"start": time.time()}, "uptime": time.clock_gettime(time.CLOCK_BOOTTIME)}
+    answer: dict[str, Any] = {
+        "clock": {"start": time.time()},
+        "uptime": time.clock_gettime(time.CLOCK_BOOTTIME),
+    }
     path = request["path"]
     read(answer, "mounts", lambda: mounted(path))
     top = top_mount(answer, path)
-    asked = probes.start(request, top["id"]) if top and top["type"] == "ceph" and request["probe"] else {}
+    asked = (
+        probes.start(request, top["id"])
+        if top and top["type"] == "ceph" and request["probe"]
+        else {}
+    )
     read(answer, "host", host)
     read(answer, "clients", lambda: bounded(mounts.clients, BOUND_SECONDS))
-    read(answer, "network", lambda: network.reach(request["addresses"] or own_monitors(request["conf"])))
+    read(
+        answer,
+        "network",
+        lambda: network.reach(request["addresses"] or own_monitors(request["conf"])),
+    )
     read(answer, "kernel_log", kernel_log.kernel_log)
     read(answer, "unit", lambda: systemd.unit_facts(path))
     unit = answer["unit"] if "error" not in answer["unit"] else {}
@@ -34,10 +45,18 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     read(answer, "kernel_keys", mounts.kernel_keys)
     read(answer, "module", mounts.module)
     read(answer, "directory", lambda: directory(path, top))
-    read(answer, "pins", lambda: bounded(pins.pins, BOUND_SECONDS) if request.get("pins") or zombies(answer) else [])
+    read(
+        answer,
+        "pins",
+        lambda: (
+            bounded(holders.holders, BOUND_SECONDS)
+            if request.get("pins") or zombies(answer)
+            else []
+        ),
+    )
     if asked:
         answer["probes"] = hanging(answer, probes.results(asked, begun + request["probe"]))
-    read(answer, "sleepers", pins.sleepers)
+    read(answer, "sleepers", holders.sleepers)
     answer["clock"]["end"] = time.time()
     answer["seconds"] = round(time.monotonic() - begun, 3)
     return answer
@@ -53,7 +72,11 @@ def read(answer: dict[str, Any], name: str, source: Callable[[], Any]) -> None:
 
 def mounted(path: str) -> list[dict[str, Any]]:
     """The mounts that matter: all of Ceph, and all on the path."""
-    return [each for each in mounts.mounts() if each["type"] in mounts.CEPH_TYPES or each["target"] == path]
+    return [
+        each
+        for each in mounts.mounts()
+        if each["type"] in mounts.CEPH_TYPES or each["target"] == path
+    ]
 
 
 def top_mount(answer: dict[str, Any], path: str) -> dict[str, Any] | None:
@@ -64,19 +87,26 @@ def top_mount(answer: dict[str, Any], path: str) -> dict[str, Any] | None:
 def own_monitors(conf: str) -> list[list[Any]]:
     """The monitors that this node's ceph.conf names, for a time when the cluster cannot say."""
     text = files.conf_facts(conf).get("mon_host") or ""
-    return [[host, int(port)] for host, port in re.findall(r"([\w.\-]+|(?<=\[)[0-9a-f:]+(?=\])):(\d{4,5})", text)]
+    return [
+        [host, int(port)]
+        for host, port in re.findall(r"([\w.\-]+|(?<=\[)[0-9a-f:]+(?=\])):(\d{4,5})", text)
+    ]
 
 
 def zombies(answer: dict[str, Any]) -> bool:
     """More clients live than are mounted: somebody holds a mount that is no longer there."""
     if not isinstance(answer["clients"], list):
         return False
-    return len(answer["clients"]) > len({each["device"] for each in answer["mounts"] if each["type"] == "ceph"})
+    return len(answer["clients"]) > len(
+        {each["device"] for each in answer["mounts"] if each["type"] == "ceph"}
+    )
 
 
 def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     """What the client still waits for, read again while a probe hangs: the same requests as before are not moving."""
-    if any(each["status"] == "hung" for each in results.values()) and isinstance(answer["clients"], list):
+    if any(each["status"] == "hung" for each in results.values()) and isinstance(
+        answer["clients"], list
+    ):
         try:
             later = {each["id"]: each["requests"] for each in bounded(mounts.clients, 1)}
         except OSError:
@@ -88,7 +118,10 @@ def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
 
 def host() -> dict[str, Any]:
     name = os.uname()
-    helper = next((each for each in ("/sbin/mount.ceph", "/usr/sbin/mount.ceph") if os.path.exists(each)), None)
+    helper = next(
+        (each for each in ("/sbin/mount.ceph", "/usr/sbin/mount.ceph") if os.path.exists(each)),
+        None,
+    )
     return {
         "name": name.nodename,
         "kernel": name.release,
@@ -139,7 +172,9 @@ def addresses() -> list[str]:
 def file_facts(request: dict[str, Any], unit: dict[str, Any]) -> dict[str, Any]:
     """The three files; the secret is the one that the unit names, if it names another."""
     options = (unit.get("file") or {}).get("Options", "")
-    named = [word.partition("=")[2] for word in options.split(",") if word.startswith("secretfile=")]
+    named = [
+        word.partition("=")[2] for word in options.split(",") if word.startswith("secretfile=")
+    ]
     secret = named[0] if named else request["secret"]
     return {
         "conf": files.conf_facts(request["conf"]),
@@ -155,4 +190,10 @@ def directory(path: str, top: dict[str, Any] | None) -> dict[str, Any]:
     if not os.path.isdir(path):
         return {"mounted": False, "exists": os.path.lexists(path), "is_directory": False}
     entries = sorted(os.listdir(path))
-    return {"mounted": False, "exists": True, "is_directory": True, "entries": len(entries), "first": entries[:5]}
+    return {
+        "mounted": False,
+        "exists": True,
+        "is_directory": True,
+        "entries": len(entries),
+        "first": entries[:5],
+    }

@@ -25,7 +25,9 @@ def file_facts(path: str) -> dict[str, Any]:
         "path": path,
         "exists": True,
         "is_file": os.path.isfile(path),
-        "mode": stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else stat.S_IMODE(found.st_mode),
+        "mode": stat.S_IMODE(os.stat(path).st_mode)
+        if os.path.exists(path)
+        else stat.S_IMODE(found.st_mode),
         "uid": found.st_uid,
         "gid": found.st_gid,
         "size": os.path.getsize(path) if os.path.isfile(path) else 0,
@@ -74,7 +76,12 @@ def key_facts(text: str) -> dict[str, Any]:
     secret = raw[HEADER.size :]
     if number not in (1, 2) or len(secret) != length or not secret:
         return {"class": "garbled"}
-    return {"class": "key", "type": number, "created": seconds, "fingerprint": hashlib.sha256(secret).hexdigest()[:12]}
+    return {
+        "class": "key",
+        "type": number,
+        "created": seconds,
+        "fingerprint": hashlib.sha256(secret).hexdigest()[:12],
+    }
 
 
 def keyring_facts(path: str, entity: str) -> dict[str, Any]:
@@ -106,14 +113,18 @@ def sections_of(text: str) -> dict[str, dict[str, str]]:
             sections.setdefault(section, {})
         elif "=" in line:
             name, _, value = line.partition("=")
-            sections.setdefault(section, {})[re.sub(r"[\s_-]+", " ", name.strip()).lower()] = value.strip().strip('"')
+            sections.setdefault(section, {})[re.sub(r"[\s_-]+", " ", name.strip()).lower()] = (
+                value.strip().strip('"')
+            )
     return sections
 
 
 def fstab(target: str) -> list[dict[str, Any]]:
     """The lines of fstab that are about Ceph or about this directory; a secret in one is reported, not shown."""
     lines = []
-    for number, raw in enumerate((content_of("/etc/fstab") or b"").decode("latin-1").splitlines(), start=1):
+    for number, raw in enumerate(
+        (content_of("/etc/fstab") or b"").decode("latin-1").splitlines(), start=1
+    ):
         fields = raw.split()
         if len(fields) < 4 or raw.lstrip().startswith("#"):
             continue

@@ -8,7 +8,9 @@ import re
 import time
 from typing import Any
 
-INTERESTING = re.compile(r"libceph:|\bceph:|ceph_|blocked for more than|Failed due to (key|expired|revoked)")
+INTERESTING = re.compile(
+    r"libceph:|\bceph:|ceph_|blocked for more than|Failed due to (key|expired|revoked)"
+)
 MOST_LINES = 300
 RECORD = 8192
 
@@ -32,7 +34,9 @@ def kernel_log() -> list[dict[str, Any]]:
             head, _, text = record.decode(errors="replace").partition(";")
             line = text.split("\n", 1)[0]
             if INTERESTING.search(line):
-                found.append({"age": round(now - int(head.split(",")[2]) / 1e6, 1), "text": line[:400]})
+                found.append(
+                    {"age": round(now - int(head.split(",")[2]) / 1e6, 1), "text": line[:400]}
+                )
     finally:
         os.close(descriptor)
     return found[-MOST_LINES:]

@@ -102,7 +102,11 @@ def client(name: str, with_requests: bool) -> dict[str, Any]:
         "instance": instance.group(1) if instance else None,
         "blocklisted": "blocklisted: true" in status if status else None,
         "name": entity.group(1) if entity else None,
-        "sessions": {int(m.group(1)): m.group(2) for m in map(re.compile(r"mds\.(\d+)\s+(\S+)").match, sessions) if m},
+        "sessions": {
+            int(m.group(1)): m.group(2)
+            for m in map(re.compile(r"mds\.(\d+)\s+(\S+)").match, sessions)
+            if m
+        },
         "requests": requests(name) if with_requests else {},
         "monc": lines_of(name, "monc"),
         "options": without_secret(" ".join(lines_of(name, "client_options"))),
@@ -147,7 +151,11 @@ def module() -> dict[str, Any]:
                     for line in file:
                         path = line.split(":")[0].strip()
                         if re.search(r"/fs/ceph/ceph\.ko", path):
-                            found = found or name == "modules.builtin" or os.path.exists(os.path.join(folder, path))
+                            found = (
+                                found
+                                or name == "modules.builtin"
+                                or os.path.exists(os.path.join(folder, path))
+                            )
             except OSError:
                 continue
     return {"loaded": loaded, "available": found, "folder": os.path.isdir(folder)}

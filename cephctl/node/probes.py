@@ -57,7 +57,13 @@ def probe(
             ask(fd, say)
         except OSError as error:
             name_of_error = errno.errorcode.get(error.errno or 0, str(error))
-            say({"status": "error", "error": name_of_error, "seconds": round(time.monotonic() - begun, 3)})
+            say(
+                {
+                    "status": "error",
+                    "error": name_of_error,
+                    "seconds": round(time.monotonic() - begun, 3),
+                }
+            )
             return
         say({"status": "ok", "seconds": round(time.monotonic() - begun, 3)})
 
@@ -118,7 +124,11 @@ def result(child: Child, end: float) -> dict[str, Any]:
     if ended and last.get("status") in ("ok", "error", "busy"):
         return dict(last, reached=reached(child.messages))
     if ended:
-        return {"status": "error", "error": "the probe ended without an answer", "reached": reached(child.messages)}
+        return {
+            "status": "error",
+            "error": "the probe ended without an answer",
+            "reached": reached(child.messages),
+        }
     facts: dict[str, Any] = dict(child.where())
     seconds = round(time.monotonic() - child.started, 1)
     child.abandon()

@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import time
+from functools import partial
 from typing import Any, Callable
 
-from cephctl.node import mounts, pins, probes, systemd
-from cephctl.node.actions import DETACH, Ladder, Stuck, climb, idle, name, umount2, wait_until
+from cephctl.node import holders, mounts, probes, systemd
 from cephctl.node.children import Child
 from cephctl.node.facts import package_version
+from cephctl.node.remount import DETACH, Procedure, Stuck, climb, idle, name, umount2, wait_until
 
 FOLDER = "/run/cephctl/stage"
 STAGE = FOLDER + "/mount"
@@ -54,13 +55,13 @@ def free_bytes(folder: str) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-class Switch(Ladder):
+class Switch(Procedure):
     """The steps of one switch; `gap` is the milliseconds in which the path was not there."""
 
     gap: float | None = None
 
     def report(self, problem: str | None) -> dict[str, Any]:
-        return dict(Ladder.report(self, problem), gap=self.gap)
+        return dict(Procedure.report(self, problem), gap=self.gap)
 
     def carry_out(self) -> None:
         here = self.here()
@@ -83,12 +84,18 @@ class Switch(Ladder):
     def refuse_what_would_be_lost(self, here: list[dict[str, Any]]) -> None:
         """Detaching takes mounts below with it; another mount of the same keeps the old client alive; a mount hides what lies there."""
         if not here and os.listdir(self.path):
-            raise Stuck(f"nothing is mounted, and files lie in the bare directory {self.path}, which a mount would hide")
+            raise Stuck(
+                f"nothing is mounted, and files lie in the bare directory {self.path}, which a mount would hide"
+            )
         for each in mounts.mounts():
             if each["target"].startswith(self.path.rstrip("/") + "/"):
                 raise Stuck("{} is mounted below it, and would go with it".format(each["target"]))
             if here and each["device"] == here[0]["device"] and each["target"] != self.path:
-                raise Stuck("{} is another mount of the same, and would keep the old client alive".format(each["target"]))
+                raise Stuck(
+                    "{} is another mount of the same, and would keep the old client alive".format(
+                        each["target"]
+                    )
+                )
 
     def active(self) -> list[str]:
         """The services that systemd ties to the mount and that run now."""
@@ -111,20 +118,32 @@ class Switch(Ladder):
         source, options = self.asked_for()
         secret = os.memfd_create("secret")
         os.write(secret, self.request["key"].encode() + b"\n")
-        words = ["name=" + self.request["entity"].partition(".")[2], f"secretfile=/proc/self/fd/{secret}", *options]
+        words = [
+            "name=" + self.request["entity"].partition(".")[2],
+            f"secretfile=/proc/self/fd/{secret}",
+            *options,
+        ]
         command = ["mount", "-t", "ceph", source, target, "-o", ",".join(words)]
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[secret]
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[secret],
         )
         os.close(secret)
         try:
             said = process.communicate(timeout=self.request["mount_seconds"])[0]
         except subprocess.TimeoutExpired:
             process.kill()
-            raise Stuck("the mount did not end within {} s".format(self.request["mount_seconds"])) from None
+            raise Stuck(
+                "the mount did not end within {} s".format(self.request["mount_seconds"])
+            ) from None
         if process.returncode:
             lines = mounts.without_secret(said.decode(errors="replace")).strip().splitlines()
-            raise Stuck("the mount was refused: {}".format(" | ".join(lines[-2:]) or process.returncode))
+            raise Stuck(
+                "the mount was refused: {}".format(" | ".join(lines[-2:]) or process.returncode)
+            )
 
     def asked_for(self) -> tuple[str, list[str]]:
         """Source and options of the unit's file, or those that were sent where there is none; without whom and with what key."""
@@ -133,14 +152,23 @@ class Switch(Ladder):
         options = unit.get("Options") or self.request["options"]
         dropped = ("name=", "secretfile=", "secret=", "x-systemd.")
         kept = [
-            word for word in options.split(",") if word and not word.startswith(dropped) and word not in ("_netdev", "nofail")
+            word
+            for word in options.split(",")
+            if word and not word.startswith(dropped) and word not in ("_netdev", "nofail")
         ]
         return unit.get("What") or self.request["source"], kept
 
     def verify_stage(self) -> str | None:
         [staged] = mounts.mounts_on(STAGE)
-        answers = probes.results(probes.start(dict(self.request, path=STAGE), staged["id"]), time.monotonic() + PROBE_SECONDS)
-        told = {way: each.get("error") or each["status"] for way, each in answers.items() if each["status"] != "ok"}
+        answers = probes.results(
+            probes.start(dict(self.request, path=STAGE), staged["id"]),
+            time.monotonic() + PROBE_SECONDS,
+        )
+        told = {
+            way: each.get("error") or each["status"]
+            for way, each in answers.items()
+            if each["status"] != "ok"
+        }
         bad = [f"{way} {each}" for way, each in told.items() if (way, each) != ("osd", "ENOENT")]
         if bad:
             raise Stuck("the new mount does not work: probes {}".format(", ".join(bad)))
@@ -154,9 +182,15 @@ class Switch(Ladder):
         mounted = bool(self.here())
         child = Child(lambda say: say(exchange(self.path, mounted)))
         end = time.monotonic() + SWAP_SECONDS
-        while not child.messages and time.monotonic() < end and not child.wait(time.monotonic() + 0.1):
+        while (
+            not child.messages and time.monotonic() < end and not child.wait(time.monotonic() + 0.1)
+        ):
             continue
-        answer = child.messages[-1] if child.messages else {"error": f"no answer within {SWAP_SECONDS:.0f} s"}
+        answer = (
+            child.messages[-1]
+            if child.messages
+            else {"error": f"no answer within {SWAP_SECONDS:.0f} s"}
+        )
         child.abandon()
         gap = answer.get("gap")
         self.gap = gap if isinstance(gap, float) else None
@@ -172,7 +206,10 @@ class Switch(Ladder):
         """Systemd may have seen the moment without a mount, and have stopped what is bound to it."""
         time.sleep(0.2)
         # Services that are started while it still thinks so would make it mount once more, on top.
-        wait_until(lambda: systemd.show([self.unit], "ActiveState")[0]["ActiveState"] == "active", RELOAD_SECONDS)
+        wait_until(
+            lambda: systemd.show([self.unit], "ActiveState")[0]["ActiveState"] == "active",
+            RELOAD_SECONDS,
+        )
         fallen = idle(self.services) if self.services else []
         if fallen:
             self.start(fallen)
@@ -182,22 +219,27 @@ class Switch(Ladder):
         """Reload is enough for who opens paths anew, as nginx does with its logs; the others are restarted."""
         done = []
         for verb, seconds in (("reload", RELOAD_SECONDS), ("restart", RESTART_SECONDS)):
-            services = holders()
+            services = services_of_detached()
             if verb == "reload":
                 shown = systemd.show(services, "Id,CanReload") if services else []
                 services = [each["Id"] for each in shown if each.get("CanReload") == "yes"]
             if services:
                 systemd.run("systemctl", verb, "--no-block", *services)
-                wait_until(lambda services=services: not set(services) & set(holders()), seconds)  # type: ignore[misc]
+                asked = set(services)
+                wait_until(partial(self.released, asked), seconds)
                 done.append("{} {}".format(verb, " ".join(services)))
         return "; ".join(done) or None
+
+    def released(self, services: set[str]) -> bool:
+        return not services & set(services_of_detached())
 
     def see_it_go(self) -> str | None:
         if wait_until(lambda: not self.alive(), GONE_SECONDS):
             return None
-        held = [pin for pin in pins.pins() if pin["mount"] == "detached"]
+        held = [pin for pin in holders.holders() if pin["mount"] == "detached"]
         self.zombies = [
-            {"id": each["id"], "instance": each["instance"], "holders": [name(pin) for pin in held]} for each in self.alive()
+            {"id": each["id"], "instance": each["instance"], "holders": [name(pin) for pin in held]}
+            for each in self.alive()
         ]
         raise Stuck(
             "the old client lives on{}".format(
@@ -207,14 +249,28 @@ class Switch(Ladder):
 
     def alive(self) -> list[dict[str, Any]]:
         """The former clients, should more of them live than are mounted elsewhere."""
-        elsewhere = {each["device"] for each in mounts.ceph_mounts() if each["target"] not in (self.path, STAGE)}
+        elsewhere = {
+            each["device"]
+            for each in mounts.ceph_mounts()
+            if each["target"] not in (self.path, STAGE)
+        }
         found = [each for each in mounts.clients(with_requests=False) if each["id"] in self.old]
         return found if len(found) > len(elsewhere) else []
 
 
-def holders() -> list[str]:
+def say_unmounted(place: str, say: Callable[[Any], None]) -> None:
+    say(umount2(place, DETACH))
+
+
+def services_of_detached() -> list[str]:
     """The services that hold something of a mount that was detached."""
-    return sorted({pin["unit"] for pin in pins.pins() if pin["mount"] == "detached" and pins.is_service(pin)})
+    return sorted(
+        {
+            pin["unit"]
+            for pin in holders.holders()
+            if pin["mount"] == "detached" and holders.is_service(pin)
+        }
+    )
 
 
 def exchange(path: str, mounted: bool) -> dict[str, Any]:
@@ -249,7 +305,8 @@ def clear() -> str | None:
     found = [mounts.mounts_on(place) for place in (STAGE, FOLDER)]
     for each in (STAGE, FOLDER):
         for _ in mounts.mounts_on(each):
-            Child(lambda say, each=each: say(umount2(each, DETACH))).wait(time.monotonic() + SWAP_SECONDS)  # type: ignore[misc]
+            child = Child(partial(say_unmounted, each))
+            child.wait(time.monotonic() + SWAP_SECONDS)
     return "a staged mount" if any(found) else None
 
 

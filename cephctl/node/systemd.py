@@ -14,7 +14,9 @@ PROPERTIES = (
     "TimeoutUSec After Before RequiredBy WantedBy BoundBy StateChangeTimestampMonotonic ActiveEnterTimestampMonotonic ExecMount "
     "SourcePath TriggeredBy"
 )
-SERVICE_PROPERTIES = "Id ActiveState SubState Type After Requires BindsTo Wants PartOf RequiresMountsFor MainPID"
+SERVICE_PROPERTIES = (
+    "Id ActiveState SubState Type After Requires BindsTo Wants PartOf RequiresMountsFor MainPID"
+)
 
 
 def run(*command: str, seconds: float = SECONDS) -> str:
@@ -24,7 +26,12 @@ def run(*command: str, seconds: float = SECONDS) -> str:
 
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"'{' '.join(command[:3])}' did not end within {seconds:g} s") from None
@@ -41,7 +48,11 @@ def unit_name(path: str, suffix: str = ".mount") -> str:
     if not words:
         return "-" + suffix
     text = "".join(
-        "-" if c == "/" else c if re.match(r"[A-Za-z0-9:_.]", c) and not (c == "." and not i) else escaped(c)
+        "-"
+        if c == "/"
+        else c
+        if re.match(r"[A-Za-z0-9:_.]", c) and not (c == "." and not i)
+        else escaped(c)
         for i, c in enumerate(words)
     )
     return text + suffix
@@ -69,9 +80,13 @@ def unit_facts(path: str) -> dict[str, Any]:
     names = [name, unit_name(path, ".automount")]
     shown = {values.get("Id", ""): values for values in show(names, PROPERTIES)}
     unit = shown.get(name, {})
-    facts: dict[str, Any] = {key: without_secret(value) for key, value in unit.items() if key != "ExecMount"}
+    facts: dict[str, Any] = {
+        key: without_secret(value) for key, value in unit.items() if key != "ExecMount"
+    }
     facts["name"] = name
-    facts["has_secret"] = bool(re.search(r"\bsecret=(?!<hidden>)", unit.get("Options", "") + unit.get("ExecMount", "")))
+    facts["has_secret"] = bool(
+        re.search(r"\bsecret=(?!<hidden>)", unit.get("Options", "") + unit.get("ExecMount", ""))
+    )
     facts["automount"] = shown.get(names[1], {}).get("ActiveState") == "active"
     facts["file"] = unit_file(unit.get("FragmentPath", ""))
     facts["misnamed"] = misnamed(path, name)
@@ -98,8 +113,13 @@ def unit_file(path: str) -> dict[str, str]:
 
 def misnamed(path: str, name: str) -> list[str]:
     """Mount units for this path under another name, which systemd refuses to load."""
-    folders = filter(os.path.isdir, ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/lib/systemd/system"))
-    files = [os.path.join(folder, each) for folder in folders for each in sorted(os.listdir(folder))]
+    folders = filter(
+        os.path.isdir,
+        ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/lib/systemd/system"),
+    )
+    files = [
+        os.path.join(folder, each) for folder in folders for each in sorted(os.listdir(folder))
+    ]
     others = [file for file in files if file.endswith(".mount") and os.path.basename(file) != name]
     return [file for file in others if unit_file(file).get("Where", "").rstrip("/") == path]
 
@@ -107,7 +127,9 @@ def misnamed(path: str, name: str) -> list[str]:
 def unit_log(name: str) -> list[str]:
     """What mount.ceph and systemd said at the last tries."""
     try:
-        lines = run("journalctl", "-u", name, "-n", "30", "-o", "cat", "--no-pager", "-b").splitlines()
+        lines = run(
+            "journalctl", "-u", name, "-n", "30", "-o", "cat", "--no-pager", "-b"
+        ).splitlines()
     except OSError:
         return []
     return [without_secret(line)[:400] for line in lines]
@@ -117,7 +139,11 @@ def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
     """The services that asked for the mount, and how."""
     names: list[str] = []
     for key in ("RequiredBy", "BoundBy", "WantedBy"):
-        names += [name for name in str(unit.get(key, "")).split() if name.endswith(".service") and name not in names]
+        names += [
+            name
+            for name in str(unit.get(key, "")).split()
+            if name.endswith(".service") and name not in names
+        ]
     mount = unit["name"]
     if not names:
         return []
@@ -128,7 +154,14 @@ def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
             for key in ("Requires", "BindsTo", "Wants", "PartOf", "RequiresMountsFor", "After")
             if mount in values.get(key, "").split()
         ]
-        found.append({"unit": values.get("Id"), "state": values.get("ActiveState"), "type": values.get("Type"), "ties": ties})
+        found.append(
+            {
+                "unit": values.get("Id"),
+                "state": values.get("ActiveState"),
+                "type": values.get("Type"),
+                "ties": ties,
+            }
+        )
     return found
 
 

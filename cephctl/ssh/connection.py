@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 # What a host may prove a key of these types with.
 ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")}
-NO_KEY = ("authentication methods", "encrypted", "private key", "not a valid", "Invalid key", "unpack requires")
+NO_KEY = (
+    "authentication methods",
+    "encrypted",
+    "private key",
+    "not a valid",
+    "Invalid key",
+    "unpack requires",
+)
 CLOSED = ("No existing session", "Error reading SSH protocol banner")
 
 
@@ -55,7 +62,7 @@ def connected(settings: Settings, end: float) -> Iterator[paramiko.SSHClient]:
     """A connection, logged in. NodeFailed says what kept it from that."""
     client = load_paramiko().SSHClient()
     lines = tuple(known(settings.known_hosts, settings.key_names))
-    client.set_missing_host_key_policy(Judge(settings, lines))
+    client.set_missing_host_key_policy(KnownHostsPolicy(settings, lines))
     proxy = Proxy(settings.proxy) if settings.proxy else None
     try:
         connect(client, settings, lines, proxy, end)
@@ -66,7 +73,13 @@ def connected(settings: Settings, end: float) -> Iterator[paramiko.SSHClient]:
             proxy.close()
 
 
-def connect(client: paramiko.SSHClient, settings: Settings, lines: tuple[Line, ...], proxy: Proxy | None, end: float) -> None:
+def connect(
+    client: paramiko.SSHClient,
+    settings: Settings,
+    lines: tuple[Line, ...],
+    proxy: Proxy | None,
+    end: float,
+) -> None:
     import paramiko
 
     begun = time.monotonic()
@@ -96,16 +109,25 @@ def tcp(settings: Settings, seconds: float) -> socket.socket:
         return socket.create_connection((settings.host, settings.port), timeout=seconds)
     except OSError as error:
         reason = (
-            f"no answer within {seconds:.0f} s" if isinstance(error, TimeoutError) else (error.strerror or str(error)).lower()
+            f"no answer within {seconds:.0f} s"
+            if isinstance(error, TimeoutError)
+            else (error.strerror or str(error)).lower()
         )
-        raise NodeFailed("NODE_UNREACHABLE", settings.node, f"cannot connect to {place(settings)}: {reason}") from None
+        raise NodeFailed(
+            "NODE_UNREACHABLE", settings.node, f"cannot connect to {place(settings)}: {reason}"
+        ) from None
 
 
 def unknown_types(lines: tuple[Line, ...]) -> list[str]:
     """Key types that known_hosts has nothing of for this host: it is to prove one that can be compared."""
     import paramiko
 
-    wanted = {name for line in lines if not line.revoked for name in ALGORITHMS.get(line.kind, (line.kind,))}
+    wanted = {
+        name
+        for line in lines
+        if not line.revoked
+        for name in ALGORITHMS.get(line.kind, (line.kind,))
+    }
     every = paramiko.Transport._preferred_keys  # type: ignore[attr-defined]
     return [name for name in every if name not in wanted] if wanted & set(every) else []
 
@@ -116,10 +138,21 @@ def failure(settings: Settings, error: Exception, waited: float, said: str) -> N
 
     node, text = settings.node, str(error) or type(error).__name__
     if said:
-        return NodeFailed("NODE_UNREACHABLE", node, f"the proxy to {place(settings)} failed: {said}", settings.proxy)
-    if isinstance(error, TimeoutError) or "imeout" in text or (text.startswith(CLOSED) and waited > 1):
         return NodeFailed(
-            "NODE_SILENT", node, f"sshd at {place(settings)} accepted the connection and said nothing more for {waited:.0f} s"
+            "NODE_UNREACHABLE",
+            node,
+            f"the proxy to {place(settings)} failed: {said}",
+            settings.proxy,
+        )
+    if (
+        isinstance(error, TimeoutError)
+        or "imeout" in text
+        or (text.startswith(CLOSED) and waited > 1)
+    ):
+        return NodeFailed(
+            "NODE_SILENT",
+            node,
+            f"sshd at {place(settings)} accepted the connection and said nothing more for {waited:.0f} s",
         )
     if "no acceptable host key" in text:
         return NodeFailed(
@@ -128,9 +161,15 @@ def failure(settings: Settings, error: Exception, waited: float, said: str) -> N
             f"{place(settings)} has no host key of a type that known_hosts has for it",
             changed_hint(settings),
         )
-    if isinstance(error, (paramiko.AuthenticationException, PermissionError)) or any(word in text for word in NO_KEY):
+    if isinstance(error, (paramiko.AuthenticationException, PermissionError)) or any(
+        word in text for word in NO_KEY
+    ):
         return refused(settings, error)
-    how = "closed the connection" if isinstance(error, EOFError) or text.startswith(CLOSED) else f"failed: {text}"
+    how = (
+        "closed the connection"
+        if isinstance(error, EOFError) or text.startswith(CLOSED)
+        else f"failed: {text}"
+    )
     return NodeFailed("NODE_UNREACHABLE", node, f"SSH to {place(settings)} {how}")
 
 
@@ -150,7 +189,7 @@ def place(settings: Settings) -> str:
     return f"{settings.host}:{settings.port}"
 
 
-class Judge:
+class KnownHostsPolicy:
     """Compares the key that a host proved with known_hosts: paramiko asks for every host, as it is told of none."""
 
     def __init__(self, settings: Settings, lines: tuple[Line, ...]) -> None:
@@ -165,11 +204,15 @@ class Judge:
         if mine:
             where = place(self.settings)
             raise NodeFailed(
-                "NODE_HOST_KEY_CHANGED", self.settings.node, f"the host key of {where} is marked @revoked in known_hosts"
+                "NODE_HOST_KEY_CHANGED",
+                self.settings.node,
+                f"the host key of {where} is marked @revoked in known_hosts",
             )
         if any(not line.revoked for line in self.lines):
             problem = f"the host key of {place(self.settings)} is not the known one: the node was installed anew, or somebody is in between"
-            raise NodeFailed("NODE_HOST_KEY_CHANGED", self.settings.node, problem, changed_hint(self.settings))
+            raise NodeFailed(
+                "NODE_HOST_KEY_CHANGED", self.settings.node, problem, changed_hint(self.settings)
+            )
         raise unknown(self.settings, key.get_name(), blob)
 
 
@@ -177,7 +220,10 @@ def unknown(settings: Settings, kind: str, blob: bytes) -> NodeFailed:
     digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
     problem = f"the host key of {place(settings)} is not in known_hosts ({kind} SHA256:{digest})"
     return NodeFailed(
-        "NODE_HOST_KEY_UNKNOWN", settings.node, problem, f"compare it with the node's own, then: {adding(settings, kind, blob)}"
+        "NODE_HOST_KEY_UNKNOWN",
+        settings.node,
+        problem,
+        f"compare it with the node's own, then: {adding(settings, kind, blob)}",
     )
 
 

@@ -55,7 +55,9 @@ def ask_all(nodes: Sequence[Node], question: Question, config: str | None) -> An
     return collected(pool, {pool.submit(ask, node, question, config): node for node in nodes})
 
 
-def collected(pool: ThreadPoolExecutor, pending: dict[Future[Answer | NodeFailed], Node]) -> Answers:
+def collected(
+    pool: ThreadPoolExecutor, pending: dict[Future[Answer | NodeFailed], Node]
+) -> Answers:
     try:
         while pending:
             done, _ = wait(pending, timeout=1, return_when="FIRST_COMPLETED")
@@ -78,7 +80,9 @@ def ask(node: Node, question: Question, config: str | None) -> Answer | NodeFail
         return NodeFailed("NODE_UNREACHABLE", node.name, error.message, error.hint)
 
 
-def exchange(client: paramiko.SSHClient, settings: Settings, question: Question, node: Node, end: float) -> Answer:
+def exchange(
+    client: paramiko.SSHClient, settings: Settings, question: Question, node: Node, end: float
+) -> Answer:
     """Send the program, read the one answer."""
     import paramiko
 
@@ -96,12 +100,20 @@ def exchange(client: paramiko.SSHClient, settings: Settings, question: Question,
             channel.shutdown_write()
         output, complaint, status = collect(channel, settings, end, question.seconds)
     except (OSError, EOFError, paramiko.SSHException) as error:
-        text = "the node closed it" if isinstance(error, (EOFError, ConnectionError)) else str(error) or type(error).__name__
-        raise NodeFailed("NODE_UNREACHABLE", settings.node, f"SSH to {place(settings)} broke: {text}") from None
+        text = (
+            "the node closed it"
+            if isinstance(error, (EOFError, ConnectionError))
+            else str(error) or type(error).__name__
+        )
+        raise NodeFailed(
+            "NODE_UNREACHABLE", settings.node, f"SSH to {place(settings)} broke: {text}"
+        ) from None
     return Answer(decoded(settings, output, complaint, status), asked, time.time())
 
 
-def collect(channel: paramiko.Channel, settings: Settings, end: float, seconds: float) -> tuple[bytes, bytes, int]:
+def collect(
+    channel: paramiko.Channel, settings: Settings, end: float, seconds: float
+) -> tuple[bytes, bytes, int]:
     """All that the node writes, up to its end, the deadline or the limit of what we take."""
     output = complaint = b""
     refused = 0
@@ -120,9 +132,17 @@ def collect(channel: paramiko.Channel, settings: Settings, end: float, seconds: 
             elif not ended:
                 channel.status_event.wait(0.05)
         if len(output) > LARGEST_ANSWER or refused > LARGEST_COMPLAINT:
-            raise NodeFailed("NODE_SILENT", settings.node, f"it sent more than {(len(output) + refused) >> 20} MiB and no answer")
+            raise NodeFailed(
+                "NODE_SILENT",
+                settings.node,
+                f"it sent more than {(len(output) + refused) >> 20} MiB and no answer",
+            )
         if ended and not channel.recv_ready() and not channel.recv_stderr_ready():
-            return output, complaint, channel.recv_exit_status() if channel.exit_status_ready() else -1
+            return (
+                output,
+                complaint,
+                channel.recv_exit_status() if channel.exit_status_ready() else -1,
+            )
         if time.monotonic() > end:
             raise NodeFailed("NODE_SILENT", settings.node, f"no answer within {seconds:.0f} s")
 
@@ -138,20 +158,27 @@ def decoded(settings: Settings, output: bytes, complaint: bytes, status: int) ->
     if not isinstance(message, dict):
         raise no_answer(settings, complaint.decode(errors="replace"), status)
     if "too_old" in message:
-        raise NodeFailed("NODE_PYTHON_TOO_OLD", node, f"its python3 is {message['too_old']}; cephctl needs 3.8")
+        raise NodeFailed(
+            "NODE_PYTHON_TOO_OLD", node, f"its python3 is {message['too_old']}; cephctl needs 3.8"
+        )
     if "bug" in message:
-        raise NodeFailed("NODE_PROGRAM_FAILED", node, f"a bug in cephctl's node program: {message['bug']}")
+        raise NodeFailed(
+            "NODE_PROGRAM_FAILED", node, f"a bug in cephctl's node program: {message['bug']}"
+        )
     return message["answer"]
 
 
 def no_answer(settings: Settings, complaint: str, status: int) -> NodeFailed:
     last = (complaint.strip().splitlines() or ["no reason given"])[-1]
     no_sudo = re.search(r"sudo: (command )?not found|not found: sudo", complaint)
-    if re.search(r"python3\S*:? (command )?not found|not found: python3|python3: No such file", complaint) or (
-        status == 127 and not no_sudo
-    ):
+    if re.search(
+        r"python3\S*:? (command )?not found|not found: python3|python3: No such file", complaint
+    ) or (status == 127 and not no_sudo):
         return NodeFailed(
-            "NODE_NO_PYTHON", settings.node, "it has no python3", f"{settings.command()} sudo apt-get install -y python3"
+            "NODE_NO_PYTHON",
+            settings.node,
+            "it has no python3",
+            f"{settings.command()} sudo apt-get install -y python3",
         )
     if no_sudo or re.search(r"(?m)^sudo: ", complaint):
         hint = f"in sudoers on the node: {settings.user} ALL=(root) NOPASSWD: /usr/bin/python3"

@@ -45,7 +45,12 @@ def parse(raw: bytes) -> Line | None:
     if len(words) < 3 or marker not in (b"", b"@revoked"):
         return None
     try:
-        return Line(words[0], words[1].decode("ascii"), base64.b64decode(words[2], validate=True), bool(marker))
+        return Line(
+            words[0],
+            words[1].decode("ascii"),
+            base64.b64decode(words[2], validate=True),
+            bool(marker),
+        )
     except (binascii.Error, ValueError):
         return None
 
@@ -54,7 +59,9 @@ def known(files: Iterable[str], names: Iterable[str]) -> Iterator[Line]:
     """The lines for a host under any of its names."""
     wanted = [name.encode() for name in names]
     for file in files:
-        yield from (line for line in lines_of(file) if any(matches(line.names, name) for name in wanted))
+        yield from (
+            line for line in lines_of(file) if any(matches(line.names, name) for name in wanted)
+        )
 
 
 def matches(patterns: bytes, name: bytes) -> bool:
@@ -79,6 +86,8 @@ def matches(patterns: bytes, name: bytes) -> bool:
 def hashed(pattern: bytes, name: bytes) -> bool:
     try:
         _, _, salt, digest = pattern.split(b"|")
-        return hmac.compare_digest(hmac.new(base64.b64decode(salt), name, hashlib.sha1).digest(), base64.b64decode(digest))
+        return hmac.compare_digest(
+            hmac.new(base64.b64decode(salt), name, hashlib.sha1).digest(), base64.b64decode(digest)
+        )
     except (binascii.Error, ValueError):
         return False

@@ -12,15 +12,15 @@ MODULES = (
     "mounts",
     "children",
     "probes",
-    "brief",
+    "health",
     "kernel_log",
     "files",
     "network",
     "systemd",
-    "pins",
-    "deploy",
+    "holders",
+    "push",
     "facts",
-    "actions",
+    "remount",
     "switch",
 )
 OLDEST = (3, 8)
@@ -60,7 +60,9 @@ def program(function: str, arguments: Any) -> bytes:
     module, _, name = function.partition(".")
     request = {"module": module, "function": name, "arguments": arguments}
     needed = MODULES[: MODULES.index(module) + 1]
-    return LOADER.format(oldest=OLDEST, mark=MARK, modules=sources(needed), request=repr(json.dumps(request))).encode()
+    return LOADER.format(
+        oldest=OLDEST, mark=MARK, modules=sources(needed), request=repr(json.dumps(request))
+    ).encode()
 
 
 @cache

@@ -36,7 +36,12 @@ class Settings:
     def key_names(self) -> tuple[str, ...]:
         """The names that known_hosts may have the host's key under."""
         plain = (self.key_alias,) if self.key_alias else (self.host, self.node)
-        return tuple(dict.fromkeys(name if self.port == 22 or self.key_alias else f"[{name}]:{self.port}" for name in plain))
+        return tuple(
+            dict.fromkeys(
+                name if self.port == 22 or self.key_alias else f"[{name}]:{self.port}"
+                for name in plain
+            )
+        )
 
 
 def ssh(config: str | None) -> list[str]:
@@ -48,12 +53,20 @@ def settings_of(node: Node, config: str | None) -> Settings:
     """Ask `ssh -G`. A node that the configuration gives no HostName is reached at its address in the inventory."""
     command = [*ssh(config), "-G", "--", node.name]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     except FileNotFoundError:
         raise UsageError("no ssh program", "apt-get install openssh-client") from None
     except subprocess.TimeoutExpired:
         raise UsageError(
-            f"'ssh -G {node.name}' did not end within {SECONDS} s", "see the Match lines of your ssh configuration"
+            f"'ssh -G {node.name}' did not end within {SECONDS} s",
+            "see the Match lines of your ssh configuration",
         ) from None
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
@@ -80,21 +93,40 @@ def parse(node: Node, text: str, config: str | None) -> Settings:
         host=host,
         port=port,
         user=user,
-        identities=tuple(path for each in values.get("identityfile", ()) if os.path.isfile(path := os.path.expanduser(each))),
-        known_hosts=tuple(path for each in files if os.path.isfile(path := os.path.expanduser(each))),
-        known_hosts_file=os.path.expanduser(files[0]) if files else os.path.expanduser("~/.ssh/known_hosts"),
+        identities=tuple(
+            path
+            for each in values.get("identityfile", ())
+            if os.path.isfile(path := os.path.expanduser(each))
+        ),
+        known_hosts=tuple(
+            path for each in files if os.path.isfile(path := os.path.expanduser(each))
+        ),
+        known_hosts_file=os.path.expanduser(files[0])
+        if files
+        else os.path.expanduser("~/.ssh/known_hosts"),
         key_alias=None if alias == "none" else alias,
-        proxy=proxy_command(one("proxyjump", "none"), one("proxycommand", "none"), host, port, user, config),
+        proxy=proxy_command(
+            one("proxyjump", "none"), one("proxycommand", "none"), host, port, user, config
+        ),
         config=config,
     )
 
 
-def proxy_command(jump: str, command: str, host: str, port: int, user: str, config: str | None) -> str | None:
+def proxy_command(
+    jump: str, command: str, host: str, port: int, user: str, config: str | None
+) -> str | None:
     """The way through a jump host is OpenSSH's own, which verifies the jump host's key too."""
     if jump != "none":
         first, _, last = jump.rpartition(",")
         words = [*ssh(config), "-o", "BatchMode=yes", *(["-J", first] if first else [])]
-        return shlex.join([*words, "-W", f"[{host}]:{port}", last if "://" in last else f"ssh://{last}"])
+        return shlex.join(
+            [*words, "-W", f"[{host}]:{port}", last if "://" in last else f"ssh://{last}"]
+        )
     if command != "none":
-        return command.replace("%h", host).replace("%p", str(port)).replace("%r", user).replace("%%", "%")
+        return (
+            command.replace("%h", host)
+            .replace("%p", str(port))
+            .replace("%r", user)
+            .replace("%%", "%")
+        )
     return None

@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.ceph.cluster import Cluster
+from cephctl.ceph.commands import Cluster
 from cephctl.ceph.filesystem import Entry, FileSystem, mount
 from cephctl.errors import CephctlError, NotFound, UsageError
-from cephctl.model import Column, Kind, Record
+from cephctl.results import Column, Kind, Record
 
 NAME_MAX = 255
 
@@ -97,10 +97,14 @@ class Tenants:
             raise self.unknown(name) from None
         if entry.is_symlink:
             raise UsageError(
-                f"{self.path(name)} is a symbolic link, not a tenant's directory", "name the directory that it points to"
+                f"{self.path(name)} is a symbolic link, not a tenant's directory",
+                "name the directory that it points to",
             )
         if not entry.is_directory:
-            raise UsageError(f"{self.path(name)} is a file, not a tenant's directory", "see 'cephctl tenant list'")
+            raise UsageError(
+                f"{self.path(name)} is a file, not a tenant's directory",
+                "see 'cephctl tenant list'",
+            )
         return entry
 
     def select(self, names: tuple[str, ...]) -> Iterator[Entry | CephctlError]:
@@ -121,10 +125,15 @@ class Tenants:
         return NotFound(f"no tenant {name} under {self.root}", hint)
 
     def no_root(self) -> NotFound:
-        return NotFound(f"no directory {self.root} in file system {self.fs.name}", "set 'root' in [tenants] of cephctl.toml")
+        return NotFound(
+            f"no directory {self.root} in file system {self.fs.name}",
+            "set 'root' in [tenants] of cephctl.toml",
+        )
 
 
-def with_tenants(root: str, question: Callable[[Tenants], Iterator[Any]], cluster: Cluster) -> Generator[Any, None, None]:
+def with_tenants(
+    root: str, question: Callable[[Tenants], Iterator[Any]], cluster: Cluster
+) -> Generator[Any, None, None]:
     """Mount the cluster's file system, and ask about the tenants below `root`."""
     with mount(cluster).mounted() as fs:
         yield from question(Tenants(fs, root))

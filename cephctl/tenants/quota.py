@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from cephctl.ceph.filesystem import Entry
 from cephctl.errors import CephctlError, NotFound, Refused
-from cephctl.model import Column, Kind, Record
+from cephctl.results import Column, Kind, Record
 from cephctl.tenants.layout import Tenants
 from cephctl.units import format_size, percent
 
@@ -115,10 +115,21 @@ def read_quotas(tenants: Tenants, names: tuple[str, ...]) -> Iterator[Quota | Ce
         yield quota_of(entries[path], path, limits, int(values[RENTRIES] or 0), above)
 
 
-def quota_of(entry: Entry, path: str, limits: Limits, rentries: int, above: dict[str, int]) -> Quota:
+def quota_of(
+    entry: Entry, path: str, limits: Limits, rentries: int, above: dict[str, int]
+) -> Quota:
     effective, place = effective_limit(above, path, limits.max_bytes)
     share = percent(entry.size, limits.max_bytes or 0)
-    return Quota(entry.name, limits.max_bytes, limits.max_files, entry.size, rentries, share, effective, place)
+    return Quota(
+        entry.name,
+        limits.max_bytes,
+        limits.max_files,
+        entry.size,
+        rentries,
+        share,
+        effective,
+        place,
+    )
 
 
 def ancestors_limits(tenants: Tenants) -> dict[str, int]:
@@ -126,13 +137,17 @@ def ancestors_limits(tenants: Tenants) -> dict[str, int]:
     paths = [tenants.root]
     while paths[-1] != "/":
         paths.append(posixpath.dirname(paths[-1]))
-    limits = {path: parse_limits(values[QUOTA]) for path, values in tenants.fs.xattrs(paths, (QUOTA,))}
+    limits = {
+        path: parse_limits(values[QUOTA]) for path, values in tenants.fs.xattrs(paths, (QUOTA,))
+    }
     if tenants.root not in limits:
         raise tenants.no_root()
     return {path: each.max_bytes for path, each in limits.items() if each.max_bytes}
 
 
-def effective_limit(above: dict[str, int], path: str, own: int | None) -> tuple[int | None, str | None]:
+def effective_limit(
+    above: dict[str, int], path: str, own: int | None
+) -> tuple[int | None, str | None]:
     """The tightest limit on a path, and where it is set; the path's own wins a tie.
 
     >>> effective_limit({"/": 100}, "/acme", 500), effective_limit({}, "/acme", None)
@@ -143,7 +158,9 @@ def effective_limit(above: dict[str, int], path: str, own: int | None) -> tuple[
     return (limits[place], place) if place is not None else (None, None)
 
 
-def plan_change(quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str) -> QuotaChange:
+def plan_change(
+    quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str
+) -> QuotaChange:
     """What setting these limits would change; None leaves a limit as it is, 0 removes it."""
     after = Limits(
         quota.max_bytes if max_bytes is None else max_bytes or None,
@@ -172,18 +189,32 @@ def change_of(quota: Quota, after: Limits, above: dict[str, int], path: str) -> 
 
 def below_usage(change: QuotaChange) -> str | None:
     """Why a new limit would stop the tenant's writes at once, if it would."""
-    if change.after_max_bytes and change.after_max_bytes < change.rbytes and change.after_max_bytes != change.before_max_bytes:
+    if (
+        change.after_max_bytes
+        and change.after_max_bytes < change.rbytes
+        and change.after_max_bytes != change.before_max_bytes
+    ):
         used, limit = format_size(change.rbytes), format_size(change.after_max_bytes)
         if used == limit:
             used, limit = f"{change.rbytes} bytes", f"{change.after_max_bytes}"
         return f"{change.name} uses {used}, more than {limit}"
-    if change.after_max_files and change.after_max_files < change.rentries and change.after_max_files != change.before_max_files:
+    if (
+        change.after_max_files
+        and change.after_max_files < change.rentries
+        and change.after_max_files != change.before_max_files
+    ):
         return f"{change.name} has {change.rentries} files and directories, more than {change.after_max_files}"
     return None
 
 
 def set_quotas(
-    tenants: Tenants, names: tuple[str, ...], *, max_bytes: int | None, max_files: int | None, force: bool, dry_run: bool
+    tenants: Tenants,
+    names: tuple[str, ...],
+    *,
+    max_bytes: int | None,
+    max_files: int | None,
+    force: bool,
+    dry_run: bool,
 ) -> Iterator[QuotaChange | CephctlError]:
     """Set limits of these tenants or all: first everything is checked, then everything is changed.
 
@@ -196,12 +227,18 @@ def set_quotas(
     for quota in read_quotas(tenants, names):
         if isinstance(quota, CephctlError):
             raise quota
-        changes.append((quota, plan_change(quota, max_bytes, max_files, above, tenants.path(quota.name))))
+        changes.append(
+            (quota, plan_change(quota, max_bytes, max_files, above, tenants.path(quota.name)))
+        )
     if not force:
         refuse_below_usage([change for _, change in changes])
     for quota, change in changes:
         try:
-            yield change if dry_run or not change.changed else carry_out(tenants, quota, change, above)
+            yield (
+                change
+                if dry_run or not change.changed
+                else carry_out(tenants, quota, change, above)
+            )
         except NotFound:
             yield tenants.unknown(quota.name)
 
@@ -211,11 +248,14 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise Refused(
-            f"{problems[0]}{more}; nothing was changed", "writes would fail with EDQUOT at once; --force sets it all the same"
+            f"{problems[0]}{more}; nothing was changed",
+            "writes would fail with EDQUOT at once; --force sets it all the same",
         )
 
 
-def carry_out(tenants: Tenants, quota: Quota, change: QuotaChange, above: dict[str, int]) -> QuotaChange:
+def carry_out(
+    tenants: Tenants, quota: Quota, change: QuotaChange, above: dict[str, int]
+) -> QuotaChange:
     """Set what differs in one request, so that nothing is ever half-set; then say what the cluster has now."""
     wanted = []
     if change.before_max_bytes != change.after_max_bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cephctl.ceph.filesystem import Entry
 from cephctl.errors import CephctlError
-from cephctl.model import Column, Kind, Record
+from cephctl.results import Column, Kind, Record
 from cephctl.tenants.layout import Tenants
 from cephctl.tenants.quota import QUOTA, RENTRIES, ancestors_limits, effective_limit, parse_limits
 from cephctl.units import percent
@@ -104,7 +104,9 @@ ORDERS: dict[str, Callable[[Usage], Any]] = {
 }
 
 
-def measure(tenants: Tenants, names: tuple[str, ...], selection: Selection) -> Iterator[Usage | CephctlError]:
+def measure(
+    tenants: Tenants, names: tuple[str, ...], selection: Selection
+) -> Iterator[Usage | CephctlError]:
     """Usage of these tenants or all. rbytes come with the listing; a request per value is made only for rows that are shown.
 
     The largest tenants of many (`sort="used"` with `top`) cost one listing and `top` rows of requests.
@@ -116,16 +118,29 @@ def measure(tenants: Tenants, names: tuple[str, ...], selection: Selection) -> I
         else:
             entries[tenants.path(found.name)] = found
     if selection.over is None and selection.sort in ("name", "used") and selection.top is not None:
-        order: Callable[[Entry], Any] = (lambda e: e.name) if selection.sort == "name" else (lambda e: -e.size)
-        entries = {tenants.path(entry.name): entry for entry in sorted(entries.values(), key=order)[: selection.top]}
-    found_usage = (usage_of(entries[path], values) for path, values in tenants.fs.xattrs(entries, STATISTICS))
-    yield from select(list(found_usage), selection, keep_order=bool(names) and selection.sort == "name")
+        order: Callable[[Entry], Any] = (
+            (lambda e: e.name) if selection.sort == "name" else (lambda e: -e.size)
+        )
+        entries = {
+            tenants.path(entry.name): entry
+            for entry in sorted(entries.values(), key=order)[: selection.top]
+        }
+    found_usage = (
+        usage_of(entries[path], values) for path, values in tenants.fs.xattrs(entries, STATISTICS)
+    )
+    yield from select(
+        list(found_usage), selection, keep_order=bool(names) and selection.sort == "name"
+    )
 
 
 def select(usages: list[Usage], selection: Selection, keep_order: bool = False) -> list[Usage]:
     """The rows a selection leaves, in its order; names that were given keep theirs."""
     if selection.over is not None:
-        usages = [usage for usage in usages if usage.percent is not None and usage.percent > selection.over]
+        usages = [
+            usage
+            for usage in usages
+            if usage.percent is not None and usage.percent > selection.over
+        ]
     if not keep_order:
         usages = sorted(usages, key=lambda usage: (ORDERS[selection.sort](usage), usage.name))
     return usages[: selection.top]

@@ -29,7 +29,9 @@ def imported(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("tenant", "--help"), ("mds", "status", "--help")], ids=" ".join
+    "arguments",
+    [("--help",), ("--version",), ("tenant", "--help"), ("mds", "status", "--help")],
+    ids=" ".join,
 )
 def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
     found = imported(*arguments)
@@ -37,14 +39,18 @@ def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> No
     assert not found & HEAVY
 
 
-def all_commands(group: click.Group = root, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+def all_commands(
+    group: click.Group = root, path: tuple[str, ...] = ()
+) -> list[tuple[tuple[str, ...], click.Command]]:
     context = click.Context(group)
     found: list[tuple[tuple[str, ...], click.Command]] = []
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
         here = (*path, name)
-        found += all_commands(command, here) if isinstance(command, click.Group) else [(here, command)]
+        found += (
+            all_commands(command, here) if isinstance(command, click.Group) else [(here, command)]
+        )
     return found
 
 
@@ -53,15 +59,28 @@ def test_every_noun_of_the_table_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "command"), all_commands(), ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+    ("path", "command"),
+    all_commands(),
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
-def test_every_command_has_help_and_takes_the_global_options(path: tuple[str, ...], command: click.Command) -> None:
+def test_every_command_has_help_and_takes_the_global_options(
+    path: tuple[str, ...], command: click.Command
+) -> None:
     assert isinstance(command, Verb)
     shown = cephctl(*path, "--help")
     assert shown.status == 0
     assert command.help
     names = {name for parameter in command.params for name in parameter.opts}
-    assert {"--format", "--timeout", "--config", "--debug", "--yes", "--dry-run", "--name", "--conf"} <= names
+    assert {
+        "--format",
+        "--timeout",
+        "--config",
+        "--debug",
+        "--yes",
+        "--dry-run",
+        "--name",
+        "--conf",
+    } <= names
 
 
 def test_root_help_has_examples_and_exit_codes() -> None:
@@ -111,7 +130,9 @@ def test_config_init_show_and_no_overwriting(tmp_path: Path) -> None:
     assert again.status == 6
     assert file.read_text() == content
     assert cephctl("config", "init", "--dry-run").stdout == content
-    shown = cephctl("config", "show", "-f", "json", CEPHCTL_CONFIG=str(file), CEPHCTL_TIMEOUT="3").json
+    shown = cephctl(
+        "config", "show", "-f", "json", CEPHCTL_CONFIG=str(file), CEPHCTL_TIMEOUT="3"
+    ).json
     assert {"setting": "ceph.timeout", "value": 3.0, "source": "CEPHCTL_TIMEOUT"} in shown
 
 
@@ -130,7 +151,11 @@ def test_completion_scripts_are_printed(shell: str) -> None:
 
 
 def complete(words: str, **environment: str) -> list[str]:
-    variables = {"_CEPHCTL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    variables = {
+        "_CEPHCTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
     result = cephctl(**variables, **environment)
     assert result.stderr == ""
     return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
@@ -160,7 +185,13 @@ def test_the_bash_completion_works_in_bash(tmp_path: Path) -> None:
     words = "source completions/cephctl.bash; COMP_WORDS=(cephctl ten); COMP_CWORD=1; _cephctl_completion cephctl; echo ${COMPREPLY[*]}"
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "-c", words], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", words],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     assert done.stdout == "tenant\n"
 
@@ -172,7 +203,9 @@ def test_stdout_that_is_full_is_an_error() -> None:
     assert done.stderr.startswith("cephctl: error: cannot write the answer: No space left")
 
 
-@pytest.mark.parametrize("arguments", [(), ("tenant",), ("tenant", "quota"), ("config",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [(), ("tenant",), ("tenant", "quota"), ("config",)], ids=" ".join
+)
 def test_a_noun_alone_shows_its_help(arguments: tuple[str, ...]) -> None:
     result = cephctl(*arguments)
     assert (result.status, result.stderr) == (0, "")
@@ -184,7 +217,12 @@ def test_closed_streams_are_no_crash() -> None:
     for close in (">&-", "<&-", "2>&-"):
         command = f"{' '.join(cephctl.command('config', 'show'))} {close}"
         done = subprocess.run(
-            ["sh", "-c", command], env=cephctl.variables({}), capture_output=True, text=True, timeout=60, check=False
+            ["sh", "-c", command],
+            env=cephctl.variables({}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0
         assert "Traceback" not in done.stderr
@@ -193,6 +231,14 @@ def test_closed_streams_are_no_crash() -> None:
 def test_a_poor_locale_shows_every_name(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('[nodes."nöde"]\naddress = "10.0.0.1"\nshard = "web-1"\n')
-    shown = cephctl("config", "show", CEPHCTL_CONFIG=str(file), LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    shown = cephctl(
+        "config",
+        "show",
+        CEPHCTL_CONFIG=str(file),
+        LANG="C",
+        LC_ALL="C",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+    )
     assert shown.status == 0
     assert "de.address" in shown.stdout

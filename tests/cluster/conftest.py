@@ -25,8 +25,15 @@ TENANTS = ("acme", "blog", "shop")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes and hardly depends on the release, `make test` plays on one; `make faults` on both."""
     for item in items:
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if item.get_closest_marker("one") and parameters.get("cluster", HOST_RELEASE) != HOST_RELEASE:
+        parameters = (
+            item.callspec.params
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else {}
+        )
+        if (
+            item.get_closest_marker("one")
+            and parameters.get("cluster", HOST_RELEASE) != HOST_RELEASE
+        ):
             item.add_marker(pytest.mark.matrix)
 
 
@@ -41,12 +48,16 @@ class Site:
 
 
 @pytest.fixture(scope="session", params=RELEASES)
-def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
     if os.geteuid():
         pytest.fail("the cluster's tests need root: a newer Ceph runs in a chroot")
     root = None if request.param == HOST_RELEASE else ceph_root(request.param)
     v2, v1 = free_ports(2)
-    made = Cluster(tmp_path_factory.mktemp(request.param), ports=(v2, v1), root=root, settings=SETTINGS)
+    made = Cluster(
+        tmp_path_factory.mktemp(request.param), ports=(v2, v1), root=root, settings=SETTINGS
+    )
     try:
         made.up()
         yield made

@@ -18,24 +18,34 @@ from cephctl.ceph.ask import ask
 from cephctl.ceph.keys import Entity
 from cephctl.ceph.target import Target
 from cephctl.config import Node
-from cephctl.doctor.view import Site
 from cephctl.errors import CephctlError
-from cephctl.rolling.journey import Journey, lease_of
-from cephctl.rolling.record import Plan, Recorder
-from cephctl.rolling.world import Platform, Seen
+from cephctl.rotation.environment import LiveEnvironment, MountState
+from cephctl.rotation.record import Plan, Recorder
+from cephctl.rotation.run import Run, lease_of
+from cephctl.site import Site
 from tests.lab.shell import is_alive, stop_pid
 
 NAMES = ("one", "two")
 HOLDER = Path(__file__).with_name("holder.py")
 
 
-class LightNodes(Platform):
+class LightNodes(LiveEnvironment):
     """The real cluster, with processes for nodes. `touch` counts every question, and what is between a node's own steps."""
 
-    def __init__(self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask) -> None:
+    def __init__(
+        self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask
+    ) -> None:
         site = Site("/mnt", "/", plan.entity, "", "", None, None)
-        nodes = [Node(name, f"10.9.9.{number}", "web-1") for number, name in enumerate(NAMES, start=1)]
-        super().__init__(lambda question: asking(target, question), lease_of(plan, "here", "forward"), site, nodes, None)
+        nodes = [
+            Node(name, f"10.9.9.{number}", "web-1") for number, name in enumerate(NAMES, start=1)
+        ]
+        super().__init__(
+            lambda question: asking(target, question),
+            lease_of(plan, "here", "forward"),
+            site,
+            nodes,
+            None,
+        )
         self.folder = folder
         self.target = target
         self.kill_at = kill_at
@@ -54,7 +64,11 @@ class LightNodes(Platform):
 
     def state(self, node: str) -> dict[str, Any]:
         file = self.folder / f"{node}.json"
-        state: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"entity": None, "pid": None, "old": None}
+        state: dict[str, Any] = (
+            json.loads(file.read_text())
+            if file.exists()
+            else {"entity": None, "pid": None, "old": None}
+        )
         return state
 
     def keep(self, node: str, **state: Any) -> None:
@@ -63,11 +77,14 @@ class LightNodes(Platform):
         part.replace(self.folder / f"{node}.json")
         self.touch()
 
-    def seen(self, node: str) -> Seen:
+    def seen(self, node: str) -> MountState:
         state = self.state(node)
         if not state["pid"] or not is_alive(state["pid"]):
-            return Seen(None, "not mounted")
-        return Seen(state["entity"], "the old client is still there" if state["old"] and is_alive(state["old"]) else None)
+            return MountState(None, "not mounted")
+        return MountState(
+            state["entity"],
+            "the old client is still there" if state["old"] and is_alive(state["old"]) else None,
+        )
 
     def switch(self, node: str, entity: Entity) -> dict[str, Any]:
         """A new client beside the old one, which then ends."""
@@ -81,7 +98,10 @@ class LightNodes(Platform):
 
     def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
         self.touch()
-        return next((f"{node} differs" for node in nodes if self.file(node, entity.name) != entity.key), None)
+        return next(
+            (f"{node} differs" for node in nodes if self.file(node, entity.name) != entity.key),
+            None,
+        )
 
     def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None:
         for node in nodes:
@@ -102,9 +122,25 @@ class LightNodes(Platform):
 
 def hold(conf: str, node: str, entity: str, key: str) -> int:
     """Start a client under the host name of a node; its pid when it has mounted."""
-    words = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', node, sys.executable, str(HOLDER), conf, entity]
+    words = [
+        "unshare",
+        "--uts",
+        "sh",
+        "-c",
+        'hostname "$0" && exec "$@"',
+        node,
+        sys.executable,
+        str(HOLDER),
+        conf,
+        entity,
+    ]
     process = subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdin
     assert process.stdout
@@ -121,7 +157,7 @@ def main() -> None:
     [record] = (folder / "runs").glob("*.jsonl")
     recorder = Recorder(str(record.parent), record.stem)
     world = LightNodes(folder, target, recorder.plan, touch)
-    report = Journey(recorder, recorder.plan, world, lambda note: None).go(direction)
+    report = Run(recorder, recorder.plan, world, lambda note: None).go(direction)
     print(json.dumps({"state": report.state, "touches": world.touches}))
 
 

@@ -47,7 +47,12 @@ class Storage:
         entries = []
         while entry := self.fs.readdir(handle):
             if entry.d_name not in (b".", b".."):
-                entries.append((folder.rstrip("/") + "/" + entry.d_name.decode(errors="surrogateescape"), entry.is_dir()))
+                entries.append(
+                    (
+                        folder.rstrip("/") + "/" + entry.d_name.decode(errors="surrogateescape"),
+                        entry.is_dir(),
+                    )
+                )
         self.fs.closedir(handle)
         for path, is_directory in entries:
             raw = path.encode(errors="surrogateescape")
@@ -90,7 +95,12 @@ class Storage:
 
 def connect(cluster: Cluster) -> rados.Rados:
     keyring = str(cluster.keyring("client.admin"))
-    options = {"keyring": keyring, "client_mount_timeout": "20", "client_shutdown_timeout": "2", "rados_mon_op_timeout": "20"}
+    options = {
+        "keyring": keyring,
+        "client_mount_timeout": "20",
+        "client_shutdown_timeout": "2",
+        "rados_mon_op_timeout": "20",
+    }
     handle = rados.Rados(name="client.admin", conffile=str(cluster.operator_conf), conf=options)
     handle.connect()
     return handle
@@ -105,7 +115,9 @@ def mds_commands(cluster: Cluster) -> Iterator[Any]:
     name = cluster.active_mds().removeprefix("mds.")
 
     def ask(prefix: str, **arguments: Any) -> Any:
-        code, output, text = asker.mds_command(name, json.dumps({"prefix": prefix, "format": "json", **arguments}), b"")
+        code, output, text = asker.mds_command(
+            name, json.dumps({"prefix": prefix, "format": "json", **arguments}), b""
+        )
         assert code == 0, text
         return json.loads(output or b"null")
 
@@ -119,5 +131,9 @@ def mds_commands(cluster: Cluster) -> Iterator[Any]:
 def session_of(ask: Any, pids: Sequence[int]) -> int | None:
     """The id of the MDS session that one of these processes has."""
     wanted = {str(pid) for pid in pids}
-    found = [session["id"] for session in ask("session ls") if session["client_metadata"].get("pid") in wanted]
+    found = [
+        session["id"]
+        for session in ask("session ls")
+        if session["client_metadata"].get("pid") in wanted
+    ]
     return found[0] if found else None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cephctl.ceph.ask import ask
-from cephctl.ceph.cluster import Cluster
+from cephctl.ceph.commands import Cluster
 from cephctl.ceph.target import Target
 from cephctl.errors import UnexpectedAnswer
 from tests.cluster.conftest import Site

@@ -8,7 +8,9 @@ from tests.cluster.conftest import Site
 
 
 def complete(site: Site, words: str) -> tuple[list[str], str]:
-    result = site.cephctl(_CEPHCTL_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
+    result = site.cephctl(
+        _CEPHCTL_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
+    )
     return [line.partition(",")[2] for line in result.stdout.splitlines() if line], result.stderr
 
 

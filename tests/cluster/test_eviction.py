@@ -16,11 +16,15 @@ MANY = 3000
 
 
 @pytest.mark.parametrize("command", [("tenant", "usage"), ("tenant", "list")], ids="-".join)
-def test_an_evicted_listing_is_an_error_and_never_short(site: Site, command: tuple[str, ...]) -> None:
+def test_an_evicted_listing_is_an_error_and_never_short(
+    site: Site, command: tuple[str, ...]
+) -> None:
     site.storage.make_directories([f"/t{number:05}" for number in range(MANY)])
     with mds_commands(site.cluster) as ask:
         program = site.cephctl.start(*command, "-f", "csv")
-        wait_until("its session", lambda: session_of(ask, group(program.pid)) is not None, 20, every=0.001)
+        wait_until(
+            "its session", lambda: session_of(ask, group(program.pid)) is not None, 20, every=0.001
+        )
         worker = next(pid for pid in group(program.pid) if pid != program.pid)
         os.kill(worker, signal.SIGSTOP)
         ask("client evict", filters=[f"id={session_of(ask, [worker])}"])

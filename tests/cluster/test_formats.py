@@ -17,7 +17,9 @@ CHANGE = (
     "name before_max_bytes after_max_bytes before_max_files after_max_files rbytes rentries percent "
     "effective_max_bytes effective_path changed"
 )
-SESSION = "mds id node entity address hostname client version root caps state requests uptime_seconds"
+SESSION = (
+    "mds id node entity address hostname client version root caps state requests uptime_seconds"
+)
 FIELDS = {
     "tenant-list": "name rbytes uid gid mode",
     "tenant-show-acme": (
@@ -60,7 +62,15 @@ def test_fields(site: Site, cephctl: Cephctl, command: tuple[str, ...]) -> None:
 
 def test_nested_fields(cephctl: Cephctl) -> None:
     mds = cephctl("mds", "status", "-f", "json").json
-    assert list(mds["daemons"][0]) == ["file_system", "rank", "name", "state", "clients", "address", "laggy"]
+    assert list(mds["daemons"][0]) == [
+        "file_system",
+        "rank",
+        "name",
+        "state",
+        "clients",
+        "address",
+        "laggy",
+    ]
     cluster = cephctl("cluster", "status", "-f", "json").json
     assert list(cluster["pools"][0]) == [
         "name",
@@ -73,13 +83,22 @@ def test_nested_fields(cephctl: Cephctl) -> None:
         "stored_bytes",
         "available_bytes",
     ]
-    assert list(cluster["file_systems"][0]) == ["name", "metadata_pool", "data_pools", "ranks", "active", "standbys"]
+    assert list(cluster["file_systems"][0]) == [
+        "name",
+        "metadata_pool",
+        "data_pools",
+        "ranks",
+        "active",
+        "standbys",
+    ]
     evidence = ["node_says", "cluster_says", "remedy", "remedy_host"]
     assert list(cluster["findings"][0]) == ["code", "severity", "summary", "detail", *evidence]
 
 
 @pytest.mark.parametrize("command", commands.READS, ids=commands.name)
-def test_a_table_has_no_colour_and_no_padding_off_a_terminal(cephctl: Cephctl, command: tuple[str, ...]) -> None:
+def test_a_table_has_no_colour_and_no_padding_off_a_terminal(
+    cephctl: Cephctl, command: tuple[str, ...]
+) -> None:
     shown = cephctl(*command).stdout
     assert shown.strip()
     assert "\x1b" not in shown

@@ -30,7 +30,9 @@ def caps(site: Site, entity: str) -> dict[str, str]:
     return dict(found["caps"])
 
 
-def test_the_list_has_every_client_and_the_operators_only_the_web_nodes(site: Site, admin: Cephctl) -> None:
+def test_the_list_has_every_client_and_the_operators_only_the_web_nodes(
+    site: Site, admin: Cephctl
+) -> None:
     entities = {row["entity"] for row in admin("keys", "list", "-f", "json").json}
     assert {"client.admin", "client.web", "client.cephctl"} <= entities
     assert all(name.startswith("client.") for name in entities)
@@ -41,7 +43,12 @@ def test_the_list_has_every_client_and_the_operators_only_the_web_nodes(site: Si
 
 
 def test_an_unknown_entity_gets_near_names(admin: Cephctl) -> None:
-    for command in (("keys", "show"), ("keys", "caps", "show"), ("keys", "caps", "diff"), ("keys", "caps", "apply", "--yes")):
+    for command in (
+        ("keys", "show"),
+        ("keys", "caps", "show"),
+        ("keys", "caps", "diff"),
+        ("keys", "caps", "apply", "--yes"),
+    ):
         unknown = admin(*command, "client.wbe")
         assert (unknown.status, unknown.stdout) == (1, "")
         assert "client.web" in unknown.stderr
@@ -68,7 +75,9 @@ def test_an_operator_without_the_right_is_told_which(site: Site) -> None:
     assert "-n client.admin" in refused.stderr
 
 
-def test_a_key_goes_to_a_file_or_out_when_that_is_said(site: Site, admin: Cephctl, tmp_path: Path) -> None:
+def test_a_key_goes_to_a_file_or_out_when_that_is_said(
+    site: Site, admin: Cephctl, tmp_path: Path
+) -> None:
     key = site.cluster.ceph("auth", "get-key", "client.web").strip()
     ring, bare = tmp_path / "ring", tmp_path / "bare"
     done = admin("keys", "export", "client.web", "-o", str(ring))
@@ -81,7 +90,9 @@ def test_a_key_goes_to_a_file_or_out_when_that_is_said(site: Site, admin: Cephct
     again = admin("keys", "export", "client.web", "-o", str(ring))
     assert (again.status, "is there already" in again.stderr) == (6, True)
     assert admin("keys", "export", "client.web").status == 2
-    assert admin("keys", "export", "client.web", "--format", "secret", "--stdout").stdout == f"{key}\n"
+    assert (
+        admin("keys", "export", "client.web", "--format", "secret", "--stdout").stdout == f"{key}\n"
+    )
 
 
 def test_runs_of_nobody(admin: Cephctl, tmp_path: Path) -> None:

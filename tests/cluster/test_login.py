@@ -23,7 +23,9 @@ def keyring(path: Path, entity: str, key: str) -> Path:
 
 
 def random_key() -> str:
-    return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, 16) + os.urandom(16)).decode()
+    return base64.b64encode(
+        struct.pack("<HIIH", 1, int(time.time()), 0, 16) + os.urandom(16)
+    ).decode()
 
 
 def entity_with(site: Site, tmp_path: Path, *caps: str) -> list[str]:
@@ -55,7 +57,11 @@ def test_entity_the_cluster_does_not_know(site: Site, tmp_path: Path) -> None:
     [
         (("mon", "allow r"), ("mds", "sessions"), "mds 'allow *'"),
         (("mon", "allow r"), ("tenant", "list"), "mds 'allow *'"),
-        (("mon", "allow r", "mds", "allow rw"), ("tenant", "quota", "set", "acme", "1G", "--yes"), "mds 'allow *'"),
+        (
+            ("mon", "allow r", "mds", "allow rw"),
+            ("tenant", "quota", "set", "acme", "1G", "--yes"),
+            "mds 'allow *'",
+        ),
         (("mon", "allow r", "mds", "allow rw"), ("mds", "sessions"), "mds 'allow *'"),
     ],
 )
@@ -85,13 +91,24 @@ def test_nobody_elses_caps_are_told_to_be_replaced(site: Site, tmp_path: Path) -
     """`ceph auth caps client.admin` with our caps would lock everybody out."""
     entity = f"client.web{os.urandom(4).hex()}"
     path = tmp_path / "k"
-    path.write_text(site.cluster.ceph("auth", "get-or-create", entity, "mon", "allow r", "osd", "allow rw pool=cephfs_data"))
+    path.write_text(
+        site.cluster.ceph(
+            "auth", "get-or-create", entity, "mon", "allow r", "osd", "allow rw pool=cephfs_data"
+        )
+    )
     denied = site.cephctl("mds", "sessions", "-n", entity, "-k", str(path))
     assert denied.status in (1, 4)
     assert re.search(r"lacks? mds 'allow \*'", denied.stderr)
     assert f"ceph auth get {entity}" in denied.stderr
     assert f"auth caps {entity}" not in denied.stderr
-    wrong = site.cephctl("mds", "sessions", "-n", "client.admin", "-k", str(keyring(path, "client.admin", random_key())))
+    wrong = site.cephctl(
+        "mds",
+        "sessions",
+        "-n",
+        "client.admin",
+        "-k",
+        str(keyring(path, "client.admin", random_key())),
+    )
     assert wrong.status == 4
     assert "client.admin mon" not in wrong.stderr
 

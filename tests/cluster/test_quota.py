@@ -18,7 +18,11 @@ def test_set_shows_before_and_after_and_the_cluster_has_it(site: Site) -> None:
     first = site.cephctl("tenant", "quota", "set", "acme", "10G", "--yes", "-f", "json")
     assert first.status == 0, first.stderr
     [change] = first.json
-    assert (change["before_max_bytes"], change["after_max_bytes"], change["changed"]) == (None, 10 * GIB, True)
+    assert (change["before_max_bytes"], change["after_max_bytes"], change["changed"]) == (
+        None,
+        10 * GIB,
+        True,
+    )
     assert site.storage.quota("/acme") == (10 * GIB, 0)
     second = site.cephctl("tenant", "quota", "set", "acme", "1.5T", "--max-files", "5000", "--yes")
     assert "10 GiB" in second.stdout
@@ -48,7 +52,11 @@ def test_several_names_and_all(site: Site) -> None:
     assert site.cephctl("tenant", "quota", "set", "acme", "shop", "1G", "--yes").status == 0
     assert [site.storage.quota(f"/{name}")[0] for name in ("acme", "blog", "shop")] == [GIB, 0, GIB]
     everyone = site.cephctl("tenant", "quota", "set", "--all", "1G", "--yes", "-f", "json")
-    assert [(row["name"], row["changed"]) for row in everyone.json] == [("acme", False), ("blog", True), ("shop", False)]
+    assert [(row["name"], row["changed"]) for row in everyone.json] == [
+        ("acme", False),
+        ("blog", True),
+        ("shop", False),
+    ]
     assert "had these limits already" in everyone.stderr
 
 
@@ -87,7 +95,9 @@ def test_without_a_terminal_it_needs_yes(site: Site) -> None:
     assert site.storage.quota("/acme") == (0, 0)
 
 
-@pytest.mark.parametrize(("answer", "status", "limit"), [("y", 0, GIB), ("n", 130, 0), ("\x03", 130, 0)])
+@pytest.mark.parametrize(
+    ("answer", "status", "limit"), [("y", 0, GIB), ("n", 130, 0), ("\x03", 130, 0)]
+)
 def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, limit: int) -> None:
     leader, terminal = pty.openpty()
     program = subprocess.Popen(
@@ -124,7 +134,11 @@ def test_an_ancestors_tighter_limit_is_shown(site: Site) -> None:
     assert change.json[0]["effective_path"] == "/"
     assert "tighter limit at /" in change.stderr
     [shown] = site.cephctl("tenant", "quota", "get", "acme", "-f", "json").json
-    assert (shown["max_bytes"], shown["effective_max_bytes"], shown["effective_path"]) == (10 * GIB, 5 * GIB, "/")
+    assert (shown["max_bytes"], shown["effective_max_bytes"], shown["effective_path"]) == (
+        10 * GIB,
+        5 * GIB,
+        "/",
+    )
     site.storage.write("/acme/home/g", 1 << 20)
     site.storage.wait_for_rbytes("/acme", (1 << 20) + 14)
     reads = (["quota", "get", "acme"], ["usage", "acme"])
@@ -147,7 +161,10 @@ def test_tenants_below_a_directory(site: Site) -> None:
 def test_unknown_tenants_are_named_with_near_names(site: Site) -> None:
     wrong = site.cephctl("tenant", "quota", "set", "acne", "1G", "--yes")
     assert (wrong.status, wrong.stdout) == (1, "")
-    assert wrong.stderr.splitlines() == ["cephctl: error: no tenant acne under /", "  did you mean acme?"]
+    assert wrong.stderr.splitlines() == [
+        "cephctl: error: no tenant acne under /",
+        "  did you mean acme?",
+    ]
     mixed = site.cephctl("tenant", "quota", "set", "acme", "nosuch", "1G", "--yes")
     assert mixed.status == 1
     assert site.storage.quota("/acme") == (0, 0)
@@ -160,7 +177,9 @@ def test_some_of_several_read_is_partial(cephctl: Cephctl) -> None:
     assert "no tenant nosuch" in found.stderr
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", "/acme", "x" * 256, "a\nb", "a\x1bb", ".snap"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../etc", "a/b", "/acme", "x" * 256, "a\nb", "a\x1bb", ".snap"]
+)
 def test_names_cannot_leave_the_root(site: Site, name: str) -> None:
     for verb in (["quota", "set", name, "1G", "--yes"], ["show", name], ["usage", name]):
         refused = site.cephctl("tenant", *verb)
@@ -186,7 +205,10 @@ def test_bad_sizes_say_what_is_accepted(cephctl: Cephctl, size: str) -> None:
 
 
 def test_two_at_once_last_wins_and_both_say_what_they_saw(site: Site) -> None:
-    programs = [site.cephctl.start("tenant", "quota", "set", "acme", f"{size}G", "--yes", "-f", "csv") for size in (11, 12)]
+    programs = [
+        site.cephctl.start("tenant", "quota", "set", "acme", f"{size}G", "--yes", "-f", "csv")
+        for size in (11, 12)
+    ]
     outputs = [program.communicate(timeout=60) for program in programs]
     assert [program.returncode for program in programs] == [0, 0], outputs
     assert site.storage.quota("/acme")[0] in (11 * GIB, 12 * GIB)

@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 
 from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
-from cephctl.ceph.lease import LEASE_SECONDS, LeaseHeld, acquire, check_free, held, release
+from cephctl.ceph.lock import LOCK_SECONDS, LockHeld, acquire, check_free, held, release
 from cephctl.ceph.target import Target
 from cephctl.cephx import new_key
 from cephctl.errors import CephctlError
-from cephctl.rolling.journey import keep_old_key, lease_of
-from cephctl.rolling.record import Plan, Recorder
-from cephctl.rolling.rotation import BACK, FORWARD, other_name
-from cephctl.rolling.world import nothing
+from cephctl.rotation.environment import nothing
+from cephctl.rotation.record import Plan, Recorder
+from cephctl.rotation.run import keep_old_key, lease_of
+from cephctl.rotation.strategies import BACK, FORWARD, other_name
 from tests.cluster.clean import ask_cleanly
 from tests.cluster.light import NAMES, LightNodes, hold
 from tests.lab.ceph import Cluster
@@ -48,7 +48,20 @@ class Rolling:
         told = {"fingerprint": self.old.fingerprint, "type": "aes", "created": self.old.created}
         other = other_name(WEB, strategy)
         self.plan = Plan(
-            "r1", "2026-01-01T00:00:00Z", "me", "here", "fsid", strategy, WEB, other, CAPS, told, "aes", False, NAMES, {}
+            "r1",
+            "2026-01-01T00:00:00Z",
+            "me",
+            "here",
+            "fsid",
+            strategy,
+            WEB,
+            other,
+            CAPS,
+            told,
+            "aes",
+            False,
+            NAMES,
+            {},
         )
         self.recorder = Recorder(str(folder / "runs"), "r1")
         self.recorder.create(self.plan)
@@ -63,7 +76,14 @@ class Rolling:
         return found  # type: ignore[no-any-return]
 
     def go(self, direction: str, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "tests.cluster.light", str(self.folder), direction, str(kill_at)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.cluster.light",
+            str(self.folder),
+            direction,
+            str(kill_at),
+        ]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def check_end(self, direction: str) -> None:
@@ -110,12 +130,16 @@ def rolling(folder: Path, target: Target, strategy: str) -> Iterator[Rolling]:
 
 @pytest.fixture
 def target(cluster: Cluster) -> Target:
-    return Target(str(cluster.operator_conf), "client.admin", str(cluster.keyring("client.admin")), None, 10)
+    return Target(
+        str(cluster.operator_conf), "client.admin", str(cluster.keyring("client.admin")), None, 10
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("then", [FORWARD, BACK])
-def test_killed_at_a_touch_and_led_to_its_end(target: Target, tmp_path: Path, strategy: str, then: str) -> None:
+def test_killed_at_a_touch_and_led_to_its_end(
+    target: Target, tmp_path: Path, strategy: str, then: str
+) -> None:
     kills = 0
     for touch in range(1, 500, EVERY):
         folder = tmp_path / str(touch)
@@ -151,28 +175,47 @@ def test_killed_again_and_again_both_ways(target: Target, tmp_path: Path, strate
 
 @pytest.mark.one
 def test_the_lock_is_run_into_and_outlives_its_holder_by_a_minute(target: Target) -> None:
-    plan = Plan("a", "now", "anna", "one", "fsid", "overlap", "client.x", "client.x-next", {}, {}, "aes", False, (), {})
+    plan = Plan(
+        "a",
+        "now",
+        "anna",
+        "one",
+        "fsid",
+        "overlap",
+        "client.x",
+        "client.x-next",
+        {},
+        {},
+        "aes",
+        False,
+        (),
+        {},
+    )
     mine, theirs = lease_of(plan, "one", FORWARD), lease_of(plan, "two", FORWARD)
     ask_cleanly(target, partial(acquire, mine, False))
     try:
         ask_cleanly(target, partial(held, mine, nothing))
-        for question in (partial(acquire, theirs, False), partial(held, theirs, nothing), partial(check_free, theirs)):
-            with pytest.raises(LeaseHeld, match="anna@one") as refused:
+        for question in (
+            partial(acquire, theirs, False),
+            partial(held, theirs, nothing),
+            partial(check_free, theirs),
+        ):
+            with pytest.raises(LockHeld, match="anna@one") as refused:
                 ask_cleanly(target, question)
             assert refused.value.alive
-        end = time.monotonic() + LEASE_SECONDS + 20
+        end = time.monotonic() + LOCK_SECONDS + 20
         while True:
             try:
                 [told] = ask_cleanly(target, partial(check_free, theirs))
                 break
-            except LeaseHeld:
+            except LockHeld:
                 assert time.monotonic() < end
                 time.sleep(2)
         assert told["run"] == "a"
-        with pytest.raises(LeaseHeld, match="was not finished"):
+        with pytest.raises(LockHeld, match="was not finished"):
             ask_cleanly(target, partial(acquire, theirs, False))
         ask_cleanly(target, partial(acquire, theirs, True))
-        with pytest.raises(LeaseHeld):
+        with pytest.raises(LockHeld):
             ask_cleanly(target, partial(held, mine, nothing))
     finally:
         ask_cleanly(target, partial(release, mine))

@@ -25,7 +25,13 @@ def secrets(site: Site) -> set[str]:
     found: set[str] = set()
     for entity in site.cluster.json("auth", "ls")["auth_dump"]:
         raw = base64.b64decode(entity["key"])[12:]
-        found |= {entity["key"], entity["key"].rstrip("="), raw.hex(), repr(raw)[2:-1], base64.b64encode(raw).decode()}
+        found |= {
+            entity["key"],
+            entity["key"].rstrip("="),
+            raw.hex(),
+            repr(raw)[2:-1],
+            base64.b64encode(raw).decode(),
+        }
     return found
 
 

@@ -18,7 +18,11 @@ from tests.lab.ceph import Cluster
 from tests.lab.shell import is_alive, stat_fields, wait_until
 
 TIMEOUT = ("--timeout", "2")
-MDS_COMMANDS = tuple(command for command in commands.ALL if command[0] != "cluster" and command[:2] != ("keys", "caps"))
+MDS_COMMANDS = tuple(
+    command
+    for command in commands.ALL
+    if command[0] != "cluster" and command[:2] != ("keys", "caps")
+)
 
 
 @contextmanager
@@ -108,10 +112,19 @@ def test_a_frozen_mds_that_nobody_can_replace_is_an_error(site: Site, healthy_ag
         site.cluster.send(standby, signal.SIGKILL)
         site.cluster.ceph("mds", "fail", standby.removeprefix("mds."))
         with frozen(site.cluster, active):
-            wait_until("a laggy MDS", lambda: '"laggy": true' in site.cephctl("mds", "status", "-f", "json", *TIMEOUT).stdout, 60)
+            wait_until(
+                "a laggy MDS",
+                lambda: (
+                    '"laggy": true' in site.cephctl("mds", "status", "-f", "json", *TIMEOUT).stdout
+                ),
+                60,
+            )
             shown = site.cephctl("mds", "status", "-f", "json")
             assert shown.status == 3
-            assert (shown.json["daemons"][0]["state"], shown.json["daemons"][0]["laggy"]) == ("up:active", True)
+            assert (shown.json["daemons"][0]["state"], shown.json["daemons"][0]["laggy"]) == (
+                "up:active",
+                True,
+            )
             codes = {finding["code"]: finding["severity"] for finding in shown.json["findings"]}
             assert codes["MDS_LAGGY"] == "HEALTH_ERR"
             assert {"MDS_NO_STANDBY", "MDS_INSUFFICIENT_STANDBY"} & set(codes)
@@ -144,8 +157,12 @@ def test_nothing_ever_there(site: Site) -> None:
         assert "monitor 127.0.0.1:1 connection refused" in result.stderr
 
 
-@pytest.mark.parametrize("command", [("tenant", "usage"), ("mds", "sessions"), ("mds", "status")], ids=commands.name)
-def test_ctrl_c_ends_it_and_nothing_stays(site: Site, command: tuple[str, ...], healthy_again: None) -> None:
+@pytest.mark.parametrize(
+    "command", [("tenant", "usage"), ("mds", "sessions"), ("mds", "status")], ids=commands.name
+)
+def test_ctrl_c_ends_it_and_nothing_stays(
+    site: Site, command: tuple[str, ...], healthy_again: None
+) -> None:
     with frozen(site.cluster, site.cluster.active_mds()):
         program = site.cephctl.start(*command, "--timeout", "60")
         wait_until("the worker to hang", lambda: hangs(program.pid), 20)
@@ -162,7 +179,9 @@ def test_a_killed_cephctl_leaves_no_worker_and_no_session(site: Site, healthy_ag
     site.storage.make_directories([f"/many{number}" for number in range(600)])
     with mds_commands(site.cluster) as ask:
         program = site.cephctl.start("tenant", "usage")
-        wait_until("its session", lambda: session_of(ask, group(program.pid)) is not None, 20, every=0.001)
+        wait_until(
+            "its session", lambda: session_of(ask, group(program.pid)) is not None, 20, every=0.001
+        )
         processes = group(program.pid)
         os.kill(program.pid, signal.SIGKILL)
         program.communicate(timeout=60)
@@ -173,7 +192,11 @@ def test_a_killed_cephctl_leaves_no_worker_and_no_session(site: Site, healthy_ag
 def hangs(pid: int) -> bool:
     """The worker has been at work: it exists and has a socket to the cluster open."""
     workers = [each for each in group(pid) if each != pid]
-    return bool(workers) and any("socket" in link for link in links(workers[0])) and settled(workers[0])
+    return (
+        bool(workers)
+        and any("socket" in link for link in links(workers[0]))
+        and settled(workers[0])
+    )
 
 
 def settled(pid: int) -> bool:

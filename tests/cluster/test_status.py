@@ -9,7 +9,11 @@ from tests.lab.shell import wait_until
 def test_mds_status_is_the_clusters(site: Site) -> None:
     shown = site.cephctl("mds", "status", "-f", "json").json
     active, standby = shown["daemons"]
-    assert (f"mds.{active['name']}", active["state"], active["rank"]) == (site.cluster.active_mds(), "up:active", 0)
+    assert (f"mds.{active['name']}", active["state"], active["rank"]) == (
+        site.cluster.active_mds(),
+        "up:active",
+        0,
+    )
     assert (standby["state"], standby["rank"], standby["clients"]) == ("up:standby", None, None)
     assert active["clients"] >= 1, "the test's own mount"
 
@@ -19,8 +23,15 @@ def test_a_missing_standby_is_said(site: Site) -> None:
     try:
         site.cluster.send(standby, signal.SIGKILL)
         site.cluster.ceph("mds", "fail", standby.removeprefix("mds."))
-        wait_until("its end", lambda: "standby" not in site.cephctl("mds", "status", "-f", "csv").stdout, 30)
-        codes = {row["code"]: row["severity"] for row in site.cephctl("mds", "status", "-f", "json").json["findings"]}
+        wait_until(
+            "its end",
+            lambda: "standby" not in site.cephctl("mds", "status", "-f", "csv").stdout,
+            30,
+        )
+        codes = {
+            row["code"]: row["severity"]
+            for row in site.cephctl("mds", "status", "-f", "json").json["findings"]
+        }
         assert {"MDS_NO_STANDBY", "MDS_INSUFFICIENT_STANDBY"} & set(codes)
         assert site.cephctl("mds", "status").status == 0
         assert site.cephctl("mds", "status", "--fail-on", "warn").status == 3
@@ -34,11 +45,15 @@ def test_standby_replay_is_shown(site: Site) -> None:
         site.cluster.ceph("fs", "set", "cephfs", "allow_standby_replay", "true")
 
         def states() -> list[str]:
-            return [row["state"] for row in site.cephctl("mds", "status", "-f", "json").json["daemons"]]
+            return [
+                row["state"] for row in site.cephctl("mds", "status", "-f", "json").json["daemons"]
+            ]
 
         wait_until("standby-replay", lambda: "up:standby-replay" in states(), 60)
         assert site.cephctl("tenant", "list").status == 0
-        assert site.cephctl("cluster", "status", "-f", "json").json["file_systems"][0]["standbys"] == 1
+        assert (
+            site.cephctl("cluster", "status", "-f", "json").json["file_systems"][0]["standbys"] == 1
+        )
     finally:
         site.cluster.ceph("fs", "set", "cephfs", "allow_standby_replay", "false")
         wait_until("a plain standby", site.cluster.is_ready, 60)
@@ -49,7 +64,9 @@ def test_sessions_have_their_node(site: Site) -> None:
     mine = [row for row in rows if row["entity"] == "client.admin"]
     assert mine
     assert {row["node"] for row in mine} == {"here"}
-    assert {(row["client"], row["state"], row["root"]) for row in mine} == {("libcephfs", "open", "/")}
+    assert {(row["client"], row["state"], row["root"]) for row in mine} == {
+        ("libcephfs", "open", "/")
+    }
     assert all(row["address"].startswith("127.0.0.1:0/") for row in mine)
     assert site.cephctl("mds", "sessions", "here", "-f", "json").json
     unknown = site.cephctl("mds", "sessions", "her")

@@ -34,7 +34,12 @@ def test_figures_are_what_was_written(used: Site) -> None:
     acme, blog = rows["acme"], rows["blog"]
     assert (acme["rbytes"], acme["rfiles"], acme["rsubdirs"]) == (3 * MIB + 14, 2, 7)
     assert (acme["max_bytes"], acme["max_files"], acme["percent"]) == (4 * MIB, 50, 75.0)
-    assert (blog["rbytes"], blog["rfiles"], blog["max_bytes"], blog["percent"]) == (2 * MIB + 14, 3, None, None)
+    assert (blog["rbytes"], blog["rfiles"], blog["max_bytes"], blog["percent"]) == (
+        2 * MIB + 14,
+        3,
+        None,
+        None,
+    )
     changed = datetime.fromisoformat(acme["rctime"])
     assert abs((datetime.now(UTC) - changed).total_seconds()) < 600
 
@@ -62,20 +67,34 @@ def test_it_says_how_old_figures_can_be(used: Site) -> None:
 
 def test_show(used: Site) -> None:
     shown = used.cephctl("tenant", "show", "acme", "-f", "json").json
-    assert (shown["path"], shown["file_system"], shown["mode"], shown["percent"]) == ("/acme", "cephfs", "0755", 75.0)
+    assert (shown["path"], shown["file_system"], shown["mode"], shown["percent"]) == (
+        "/acme",
+        "cephfs",
+        "0755",
+        75.0,
+    )
     assert "75%" in used.cephctl("tenant", "show", "acme").stdout
 
 
 def test_list_leaves_out_what_is_no_tenant(site: Site) -> None:
     site.storage.write("/file", 1)
     site.storage.make_directories(["/.hidden"])
-    assert [row["name"] for row in site.cephctl("tenant", "list", "-f", "json").json] == ["acme", "blog", "shop"]
+    assert [row["name"] for row in site.cephctl("tenant", "list", "-f", "json").json] == [
+        "acme",
+        "blog",
+        "shop",
+    ]
 
 
 def test_a_missing_root_is_named(site: Site) -> None:
     with site.config.open("a") as file:
         file.write('[tenants]\nroot = "/nowhere"\n')
-    for command in (["tenant", "list"], ["tenant", "usage"], ["tenant", "quota", "get"], ["tenant", "show", "acme"]):
+    for command in (
+        ["tenant", "list"],
+        ["tenant", "usage"],
+        ["tenant", "quota", "get"],
+        ["tenant", "show", "acme"],
+    ):
         refused = site.cephctl(*command)
         assert refused.status == 1
         assert "/nowhere" in refused.stderr

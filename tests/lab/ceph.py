@@ -31,8 +31,16 @@ ENTITIES: dict[str, Mapping[str, str]] = {
     "client.admin": {"mon": "allow *", "mgr": "allow *", "osd": "allow *", "mds": "allow *"},
     "mgr.x": {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"},
     "osd.0": {"mon": "allow profile osd", "mgr": "allow profile osd", "osd": "allow *"},
-    "mds.a": {"mon": "allow profile mds", "mgr": "allow profile mds", "osd": "allow rw tag cephfs *=*"},
-    "mds.b": {"mon": "allow profile mds", "mgr": "allow profile mds", "osd": "allow rw tag cephfs *=*"},
+    "mds.a": {
+        "mon": "allow profile mds",
+        "mgr": "allow profile mds",
+        "osd": "allow rw tag cephfs *=*",
+    },
+    "mds.b": {
+        "mon": "allow profile mds",
+        "mgr": "allow profile mds",
+        "osd": "allow rw tag cephfs *=*",
+    },
     "client.web": {"mon": "allow r", "osd": "allow rw pool=cephfs_data", "mds": "allow rw"},
     "client.cephctl": OPERATOR_CAPS,
 }
@@ -108,7 +116,11 @@ class Cluster:
 
     @property
     def fsid(self) -> str:
-        return next(line.split()[-1] for line in self.conf.read_text().splitlines() if line.startswith("fsid"))
+        return next(
+            line.split()[-1]
+            for line in self.conf.read_text().splitlines()
+            if line.startswith("fsid")
+        )
 
     # Making and ending it
 
@@ -118,7 +130,17 @@ class Cluster:
             need(PROGRAMS)
         self.down()
         shutil.rmtree(self.home, ignore_errors=True)
-        for folder in ("run", "log", "crash", "operator", "mon.a", "mgr.x", "osd.0", "mds.a", "mds.b"):
+        for folder in (
+            "run",
+            "log",
+            "crash",
+            "operator",
+            "mon.a",
+            "mgr.x",
+            "osd.0",
+            "mds.a",
+            "mds.b",
+        ):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         self.write_conf()
         self.make_keyrings()
@@ -154,9 +176,29 @@ class Cluster:
 
     def make_mon(self) -> None:
         address = f"[v2:{self.address}:{self.ports[0]},v1:{self.address}:{self.ports[1]}]"
-        self.run("monmaptool", "--create", "--fsid", self.fsid, "--addv", "a", address, self.home / "monmap")
+        self.run(
+            "monmaptool",
+            "--create",
+            "--fsid",
+            self.fsid,
+            "--addv",
+            "a",
+            address,
+            self.home / "monmap",
+        )
         keys = self.home / "all.keyring"
-        self.run("ceph-mon", "-c", self.conf, "--mkfs", "-i", "a", "--monmap", self.home / "monmap", "--keyring", keys)
+        self.run(
+            "ceph-mon",
+            "-c",
+            self.conf,
+            "--mkfs",
+            "-i",
+            "a",
+            "--monmap",
+            self.home / "monmap",
+            "--keyring",
+            keys,
+        )
         keys.unlink()
 
     def make_osd(self) -> None:
@@ -202,7 +244,9 @@ class Cluster:
     def ceph(self, *command: str | Path, stdin: str | None = None) -> str:
         """Run the cluster's own `ceph` as client.admin."""
         admin = ("-c", self.operator_conf, "-n", "client.admin", "-k", self.keyring("client.admin"))
-        return self.run("ceph", *admin, "--connect-timeout", "20", *command, stdin=stdin, timeout=120)
+        return self.run(
+            "ceph", *admin, "--connect-timeout", "20", *command, stdin=stdin, timeout=120
+        )
 
     def json(self, *command: str) -> Any:
         return json.loads(self.ceph(*command, "--format", "json"))
@@ -220,7 +264,11 @@ class Cluster:
         return f"mds.{rank['name']}"
 
     def run(self, *command: str | Path, stdin: str | None = None, timeout: float = 120) -> str:
-        root = ["unshare", "--mount", "sh", "-c", IN_ROOT, "sh", str(self.root), str(self.home)] if self.root else []
+        root = (
+            ["unshare", "--mount", "sh", "-c", IN_ROOT, "sh", str(self.root), str(self.home)]
+            if self.root
+            else []
+        )
         return run(*self.enter, *root, *command, stdin=stdin, timeout=timeout)
 
 

@@ -18,8 +18,14 @@ from tests.lab.places import CONFIG, INSIDE
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of what runs on the newer release, `make test` plays what is marked as worth it on both; `make faults` all."""
     for item in items:
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if parameters.get("platform_up", platform.HOST_RELEASE) != platform.HOST_RELEASE and not item.get_closest_marker("both"):
+        parameters = (
+            item.callspec.params
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else {}
+        )
+        if parameters.get(
+            "platform_up", platform.HOST_RELEASE
+        ) != platform.HOST_RELEASE and not item.get_closest_marker("both"):
             item.add_marker(pytest.mark.matrix)
 
 
@@ -47,7 +53,9 @@ def found_up() -> Iterator[None]:
 def platform_up(request: pytest.FixtureRequest, found_up: None) -> Lab:
     platform.up(request.param)
     nodes = {node.name: node for node in platform.machines()}
-    return Lab(platform.current(), nodes, Cephctl({"CEPHCTL_CONFIG": str(CONFIG)}, enter=tuple(INSIDE)))
+    return Lab(
+        platform.current(), nodes, Cephctl({"CEPHCTL_CONFIG": str(CONFIG)}, enter=tuple(INSIDE))
+    )
 
 
 @pytest.fixture(scope="module")

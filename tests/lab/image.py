@@ -48,11 +48,18 @@ class NodeImage:
 def node_image() -> NodeImage:
     """The web nodes' image, built when its recipe changed."""
     make_ssh_key()
-    name = "node-" + recipe(Path(__file__), FILES, SSH_KEY.with_suffix(".pub"), " ".join((*TENANTS, *NODES, *NODES.values())))
+    name = "node-" + recipe(
+        Path(__file__),
+        FILES,
+        SSH_KEY.with_suffix(".pub"),
+        " ".join((*TENANTS, *NODES, *NODES.values())),
+    )
     folder = IMAGES / name
     if not folder.exists():
         build_in(folder, build_node)
-    return NodeImage(name, folder / "disk.img", folder / "vmlinuz", folder / "initrd", folder / "known_hosts")
+    return NodeImage(
+        name, folder / "disk.img", folder / "vmlinuz", folder / "initrd", folder / "known_hosts"
+    )
 
 
 def ceph_root(release: str) -> Path:
@@ -73,7 +80,9 @@ def build_in(folder: Path, build: Callable[[Path], None]) -> None:
     """Build beside the final place and rename: a half-built image is never used."""
     free = shutil.disk_usage(folder.parent).free
     if free < SPACE_NEEDED:
-        raise LabError(f"{folder.parent}: {free >> 30} GiB free, an image needs {SPACE_NEEDED >> 30}; set CEPHCTL_LAB_DIR")
+        raise LabError(
+            f"{folder.parent}: {free >> 30} GiB free, an image needs {SPACE_NEEDED >> 30}; set CEPHCTL_LAB_DIR"
+        )
     for left_over in folder.parent.glob("*.part"):
         shutil.rmtree(left_over)
     work = folder.with_suffix(".part")
@@ -97,7 +106,9 @@ def debootstrap(suite: str, root: Path, packages: Sequence[str] = ()) -> None:
     try:
         run("debootstrap", "--variant=minbase", *include, suite, root, mirror(), timeout=1500)
     except LabError as error:
-        raise LabError(f"debootstrap of {suite}: {error}; see {root}/debootstrap/debootstrap.log") from None
+        raise LabError(
+            f"debootstrap of {suite}: {error}; see {root}/debootstrap/debootstrap.log"
+        ) from None
 
 
 def mirror() -> str:
@@ -156,7 +167,9 @@ def add_platform(root: Path) -> None:
     sites = platform / "etc/nginx/sites-enabled"
     sites.mkdir(parents=True)
     for tenant in TENANTS:
-        (sites / f"{tenant}.conf").write_text((FILES / "tenant.conf").read_text().replace("TENANT", tenant))
+        (sites / f"{tenant}.conf").write_text(
+            (FILES / "tenant.conf").read_text().replace("TENANT", tenant)
+        )
 
 
 def make_host_keys(root: Path, known_hosts: Path) -> None:
@@ -175,7 +188,11 @@ def unpack_kernel(root: Path) -> str:
     package = run("apt-cache", "depends", "linux-image-amd64").split("Depends:")[1].split()[0]
     boot = root.parent / "kernel"
     boot.mkdir()
-    subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", "-qq", package], cwd=boot, check=True)
+    subprocess.run(
+        ["apt-get", "-o", "APT::Sandbox::User=root", "download", "-qq", package],
+        cwd=boot,
+        check=True,
+    )
     run("dpkg-deb", "-x", next(boot.glob("*.deb")), boot)
     release = next((boot / "lib/modules").iterdir()).name
     source, target = boot / "lib/modules" / release, root / "lib/modules" / release
@@ -213,7 +230,18 @@ def build_ceph_root(root: Path, release: str) -> None:
     for file in ("/etc/resolv.conf", "/etc/hosts"):
         if Path(file).exists():
             shutil.copy(file, root / file[1:])
-    (root / "etc/apt/apt.conf.d/lab").write_text('Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n')
+    (root / "etc/apt/apt.conf.d/lab").write_text(
+        'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
+    )
     inside = ["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive"]
     run(*inside, "apt-get", "update", "-qq")
-    run(*inside, "apt-get", "install", "-qq", "-y", "--no-install-recommends", *CEPH_PACKAGES.split(), timeout=1500)
+    run(
+        *inside,
+        "apt-get",
+        "install",
+        "-qq",
+        "-y",
+        "--no-install-recommends",
+        *CEPH_PACKAGES.split(),
+        timeout=1500,
+    )

@@ -42,7 +42,11 @@ def main() -> None:
             failures.append(f"{time.strftime('%H:%M:%S')} {problem}")
         taken.append(time.monotonic() - begun)
         stop.wait(EVERY)
-    told: dict[str, Any] = {"requests": len(taken), "failures": failures, "slowest": round(max(taken), 3)}
+    told: dict[str, Any] = {
+        "requests": len(taken),
+        "failures": failures,
+        "slowest": round(max(taken), 3),
+    }
     print(json.dumps(told), flush=True)
 
 

@@ -19,7 +19,17 @@ SNAPSHOT = "booted"
 BOOT = "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off panic=-1"
 # A new generation id at each wake makes the guest reseed its random numbers: without it every mount has the nonce of the last one,
 # and one that was evicted is a blocklisted one from then on.
-HARDWARE = ("-cpu", "max", "-m", "512", "-display", "none", "-no-reboot", "-device", "vmgenid,guid=auto")
+HARDWARE = (
+    "-cpu",
+    "max",
+    "-m",
+    "512",
+    "-display",
+    "none",
+    "-no-reboot",
+    "-device",
+    "vmgenid,guid=auto",
+)
 SSH_OPTIONS = (
     "-F", "none", "-i", str(SSH_KEY), "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR",
     "-o", "BatchMode=yes",
@@ -73,7 +83,12 @@ class Machine:
         part.unlink(missing_ok=True)
         run("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.image.disk, "-F", "raw", part)
         self.launch(disk=part)
-        wait_until(f"ssh of {self.name} (its console is {RUN}/{self.name}.console)", self.answers, 240, every=1)
+        wait_until(
+            f"ssh of {self.name} (its console is {RUN}/{self.name}.console)",
+            self.answers,
+            240,
+            every=1,
+        )
         self.ssh("sudo systemctl is-system-running --wait", check=False)
         self.ssh(f"sudo sh -c 'modprobe ceph && {PLATFORM_ON}'")
         self.monitor(f"savevm {SNAPSHOT}", timeout=60)
@@ -117,9 +132,13 @@ class Machine:
 
     def ssh(self, command: str, stdin: bytes = b"", check: bool = True) -> int:
         """Run a shell command as the operator's login; what it prints is dropped unless it fails."""
-        done = subprocess.run(self.ssh_command(command), input=stdin, capture_output=True, check=False, timeout=180)
+        done = subprocess.run(
+            self.ssh_command(command), input=stdin, capture_output=True, check=False, timeout=180
+        )
         if check and done.returncode:
-            raise LabError(f"{self.name}: {command[:60]}: {done.stderr.decode(errors='replace').strip()}")
+            raise LabError(
+                f"{self.name}: {command[:60]}: {done.stderr.decode(errors='replace').strip()}"
+            )
         return done.returncode
 
     def ssh_command(self, *command: str) -> list[str]:

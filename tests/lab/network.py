@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab.places import BRIDGE, BRIDGE_MAC, INSIDE, NAMESPACE, NODES, OPERATOR, STORAGE, WEB_NETWORK
+from tests.lab.places import (
+    BRIDGE,
+    BRIDGE_MAC,
+    INSIDE,
+    NAMESPACE,
+    NODES,
+    OPERATOR,
+    STORAGE,
+    WEB_NETWORK,
+)
 from tests.lab.shell import LabError, run
 
 

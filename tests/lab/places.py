@@ -46,6 +46,8 @@ def recipe(*sources: str | Path) -> str:
             continue
         for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
             if file.is_file():
-                digest.update(f"{file.relative_to(source.parent)} {file.stat().st_mode:o}\n".encode())
+                digest.update(
+                    f"{file.relative_to(source.parent)} {file.stat().st_mode:o}\n".encode()
+                )
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -32,7 +32,9 @@ PROGRAMS = {
 def up(release: str) -> None:
     """Bring up what is not up; with another release, start over."""
     if os.geteuid():
-        raise LabError("the lab needs root: it makes a network namespace, tap devices and file systems")
+        raise LabError(
+            "the lab needs root: it makes a network namespace, tap devices and file systems"
+        )
     need(PROGRAMS)
     if running_release() not in (None, release):
         down()
@@ -153,7 +155,9 @@ def status() -> list[tuple[str, str]]:
     rows.append(("haproxy", process_state(site.haproxy_pid())))
     seen = site.haproxy_states() if site.haproxy_pid() else {}
     for node in machines():
-        rows.append((node.name, f"{process_state(node.pid)}, {seen.get(node.name, 'unknown')} in HAProxy"))
+        rows.append(
+            (node.name, f"{process_state(node.pid)}, {seen.get(node.name, 'unknown')} in HAProxy")
+        )
     return rows
 
 

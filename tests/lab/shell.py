@@ -38,7 +38,9 @@ def run(*command: str | Path, stdin: str | bytes | None = None, timeout: float =
 
 def need(programs: dict[str, str]) -> None:
     """Stop unless every program (name → Debian package) is there."""
-    missing = sorted({package for name, package in programs.items() if not shutil.which(name, path=SEARCH)})
+    missing = sorted(
+        {package for name, package in programs.items() if not shutil.which(name, path=SEARCH)}
+    )
     if missing:
         raise LabError(f"missing packages: {' '.join(missing)}; run 'make lab-packages' as root")
 
@@ -69,10 +71,16 @@ def find_process(*command: str) -> int | None:
     """The living process with exactly this command line."""
     for name in os.listdir("/proc"):
         try:
-            words_there = Path(f"/proc/{name}/cmdline").read_bytes().rstrip(b"\0").split(b"\0") if name.isdigit() else []
+            words_there = (
+                Path(f"/proc/{name}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                if name.isdigit()
+                else []
+            )
         except OSError:
             continue
-        if [word.decode(errors="replace") for word in words_there] == list(command) and is_alive(int(name)):
+        if [word.decode(errors="replace") for word in words_there] == list(command) and is_alive(
+            int(name)
+        ):
             return int(name)
     return None
 

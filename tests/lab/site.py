@@ -47,14 +47,20 @@ backend web-1
 def deploy(machine: Machine, cluster: Cluster) -> None:
     """Bring a freshly woken node to healthy and mounted, in one SSH round trip; secrets travel on stdin."""
     # The snapshot's clock stands where it was taken, and cephx refuses a wrong one.
-    steps = (f"date -s @{time.time():.0f}", "tar -x -C /etc/ceph", f"systemctl start {' '.join(UNITS)}")
+    steps = (
+        f"date -s @{time.time():.0f}",
+        "tar -x -C /etc/ceph",
+        f"systemctl start {' '.join(UNITS)}",
+    )
     machine.ssh(f"sudo sh -c '{' && '.join(steps)}' >/dev/null", stdin=files(cluster))
 
 
 def files(cluster: Cluster) -> bytes:
     """A tar of what a node needs of this one cluster: its address, and the key of client.web in both forms."""
     keyring = cluster.keyring("client.web").read_text()
-    secret = next(line.split()[-1] for line in keyring.splitlines() if line.strip().startswith("key"))
+    secret = next(
+        line.split()[-1] for line in keyring.splitlines() if line.strip().startswith("key")
+    )
     content = {
         "ceph.conf": (0o644, cluster.operator_conf.read_text()),
         "ceph.client.web.keyring": (0o600, f"[client.web]\n\tkey = {secret}\n"),

@@ -39,7 +39,9 @@ SAMPLE = frozenset(
         "clock_behind",
     ]
 )
-FAULTS = [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.matrix) for name in names()]
+FAULTS = [
+    pytest.param(name, marks=() if name in SAMPLE else pytest.mark.matrix) for name in names()
+]
 
 
 pytestmark = pytest.mark.both
@@ -95,7 +97,8 @@ def named(fault: Fault, found: Any) -> Any:
     """The finding that must be there, where it must be; no node that is well is accused."""
     if fault.cluster:
         return next(
-            (each for each in found["cluster"] if each["code"] == fault.code), {"severity": f"not found in {found['cluster']}"}
+            (each for each in found["cluster"] if each["code"] == fault.code),
+            {"severity": f"not found in {found['cluster']}"},
         )
     verdicts = {each["node"]: each for each in found["nodes"]}
     mine = verdicts.pop(NODE)
@@ -107,7 +110,11 @@ def named(fault: Fault, found: Any) -> Any:
 
 def mend_others(scene: Scene, found: Any) -> None:
     """A remedy that is one node's is run for each; at the same time, for the others have been mended once already."""
-    others = [each["remedy"] for each in found["nodes"] if each["node"] != NODE and each["node"] in (each["remedy"] or "")]
+    others = [
+        each["remedy"]
+        for each in found["nodes"]
+        if each["node"] != NODE and each["node"] in (each["remedy"] or "")
+    ]
     with ThreadPoolExecutor() as pool:
         list(pool.map(scene.remedy, others))
 
@@ -120,4 +127,6 @@ def test_a_healthy_lab_has_nothing_to_complain_of(healthy: Lab, tmp_path: Path) 
         assert found.status == 0, found.stdout
         for node in found.json["nodes"]:
             assert (node["severity"], node["warnings"]) == ("HEALTH_OK", []), node
-        assert {each["severity"] for each in found.json["cluster"]} <= {"HEALTH_WARN"}, found.json["cluster"]
+        assert {each["severity"] for each in found.json["cluster"]} <= {"HEALTH_WARN"}, found.json[
+            "cluster"
+        ]

@@ -44,7 +44,11 @@ def test_a_remount_is_a_new_client_and_everything_runs_again(scene: Scene) -> No
     done = node(scene, "remount", NODE, CONFIRMED, "-f", "json")
     assert done.status == 0, done.stderr
     [change] = done.json
-    assert (change["result"], change["state"], change["instance_before"]) == ("remounted", "mounted", before)
+    assert (change["result"], change["state"], change["instance_before"]) == (
+        "remounted",
+        "mounted",
+        before,
+    )
     assert change["instance_after"] == instance(scene) != before
     assert scene.on("systemctl is-active nginx node-agent var-www-storage.mount") == 0
     assert change["stopped"] == change["zombies"] == []
@@ -54,7 +58,12 @@ def test_a_dry_run_shows_the_ladder_and_touches_nothing(scene: Scene) -> None:
     before = instance(scene)
     shown = node(scene, "remount", NODE, "--dry-run")
     assert shown.status == 0
-    for step in ("stop nginx.service node-agent.service", f"umount {PATH}", "systemctl start var-www-storage.mount", "verify"):
+    for step in (
+        "stop nginx.service node-agent.service",
+        f"umount {PATH}",
+        "systemctl start var-www-storage.mount",
+        "verify",
+    ):
         assert step in shown.stdout
     assert instance(scene) == before
 
@@ -67,8 +76,12 @@ def test_without_a_terminal_it_wants_yes(scene: Scene) -> None:
 
 
 def test_a_shell_in_the_mount_is_named_and_ended_only_when_asked(scene: Scene) -> None:
-    scene.on(f"systemd-run --scope --unit shell sh -c 'cd {PATH}/acme && exec sleep 600' >/dev/null 2>&1 &")
-    wait_until("the shell", lambda: scene.on("systemctl is-active shell.scope", check=False) == 0, 20)
+    scene.on(
+        f"systemd-run --scope --unit shell sh -c 'cd {PATH}/acme && exec sleep 600' >/dev/null 2>&1 &"
+    )
+    wait_until(
+        "the shell", lambda: scene.on("systemctl is-active shell.scope", check=False) == 0, 20
+    )
     refused = node(scene, "remount", NODE, CONFIRMED)
     assert refused.status == 6
     assert "sleep (" in refused.stderr
@@ -134,7 +147,9 @@ def test_a_hanging_mount_is_taken_away_all_the_same(scene: Scene) -> None:
         assert scene.on(f"grep -q ' {PATH} ' /proc/self/mountinfo", check=False) == 1
     finally:
         scene.restart_both_mds()
-    wait_until("the file system", lambda: node(scene, "mount", NODE, CONFIRMED).status == 0, 120, every=2)
+    wait_until(
+        "the file system", lambda: node(scene, "mount", NODE, CONFIRMED).status == 0, 120, every=2
+    )
 
 
 def test_two_operators_at_once(scene: Scene) -> None:
@@ -143,23 +158,37 @@ def test_two_operators_at_once(scene: Scene) -> None:
     ends = [process.communicate(timeout=180)[1] for process in (first, second)]
     statuses = sorted((first.returncode, second.returncode))
     assert statuses[0] == 0, ends
-    assert statuses[1] == 0 or "another cephctl is at work" in "".join(ends) or statuses[1] == 6, ends
+    assert statuses[1] == 0 or "another cephctl is at work" in "".join(ends) or statuses[1] == 6, (
+        ends
+    )
 
 
 def test_the_ladder_is_climbed_to_its_end_though_cephctl_dies(scene: Scene) -> None:
     before = instance(scene)
     program = scene.lab.cephctl.start("node", "remount", NODE, CONFIRMED)
-    wait_until("the stop of nginx", lambda: scene.on("systemctl is-active nginx", check=False) != 0, 60, every=0.1)
+    wait_until(
+        "the stop of nginx",
+        lambda: scene.on("systemctl is-active nginx", check=False) != 0,
+        60,
+        every=0.1,
+    )
     program.send_signal(signal.SIGKILL)
     program.communicate(timeout=30)
-    wait_until("nginx again", lambda: scene.on("systemctl is-active nginx", check=False) == 0, 90, every=1)
+    wait_until(
+        "nginx again", lambda: scene.on("systemctl is-active nginx", check=False) == 0, 90, every=1
+    )
     wait_until("a new client", lambda: scene.is_healthy(NODE), 60, every=1)
     assert instance(scene) != before
 
 
 def test_ctrl_c_says_that_the_node_goes_on(scene: Scene) -> None:
     program = scene.lab.cephctl.start("node", "remount", NODE, CONFIRMED)
-    wait_until("the stop of nginx", lambda: scene.on("systemctl is-active nginx", check=False) != 0, 60, every=0.1)
+    wait_until(
+        "the stop of nginx",
+        lambda: scene.on("systemctl is-active nginx", check=False) != 0,
+        60,
+        every=0.1,
+    )
     program.send_signal(signal.SIGINT)
     _, stderr = program.communicate(timeout=30)
     assert program.returncode == 130
@@ -171,9 +200,15 @@ def test_ctrl_c_says_that_the_node_goes_on(scene: Scene) -> None:
 def test_push_writes_only_what_differs_and_shows_no_key(scene: Scene) -> None:
     assert node(scene, "push", "--all", CONFIRMED, "-f", "json").json == []
     key = scene.ceph("auth", "get-key", "client.web").strip()
-    scene.on(f"echo broken >{SECRET}; chmod 644 {KEYRING}; sed -i s/TimeoutSec=90/TimeoutSec=20/ {UNIT}; systemctl daemon-reload")
+    scene.on(
+        f"echo broken >{SECRET}; chmod 644 {KEYRING}; sed -i s/TimeoutSec=90/TimeoutSec=20/ {UNIT}; systemctl daemon-reload"
+    )
     shown = node(scene, "push", NODE, "--dry-run", "-f", "json")
-    assert {(each["path"], each["what"]) for each in shown.json} == {(SECRET, "key"), (KEYRING, "mode"), (UNIT, "TimeoutSec")}
+    assert {(each["path"], each["what"]) for each in shown.json} == {
+        (SECRET, "key"),
+        (KEYRING, "mode"),
+        (UNIT, "TimeoutSec"),
+    }
     assert scene.on(f"grep -q broken {SECRET}") == 0, "a dry run writes nothing"
     pushed = node(scene, "push", NODE, CONFIRMED, "--debug")
     assert pushed.status == 0, pushed.stderr
@@ -208,7 +243,10 @@ def test_no_key_is_seen_in_any_process_of_either_side(scene: Scene) -> None:
     here = ""
     while program.poll() is None:
         here += subprocess.run(
-            ["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"], capture_output=True, text=True, check=False
+            ["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"],
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout
     stdout, stderr = program.communicate()
     scene.on("systemctl stop watch")
@@ -248,10 +286,16 @@ def test_a_failover_is_survived_by_all_nodes(scene: Scene) -> None:
 
 def test_health_is_one_line_per_node(scene: Scene) -> None:
     rows = node(scene, "health", "-f", "json").json
-    assert [(row["cephfs_mounted"], row["cephfs_writable"], row["last_error"]) for row in rows] == [(True, True, None)] * 3
+    assert [(row["cephfs_mounted"], row["cephfs_writable"], row["last_error"]) for row in rows] == [
+        (True, True, None)
+    ] * 3
     assert all(row["last_probe_at"] for row in rows)
     probes = node(scene, "probe", NODE, "-f", "json").json
-    assert [(row["daemon"], row["status"]) for row in probes] == [("mon", "ok"), ("mds", "ok"), ("osd", "ok")]
+    assert [(row["daemon"], row["status"]) for row in probes] == [
+        ("mon", "ok"),
+        ("mds", "ok"),
+        ("osd", "ok"),
+    ]
 
 
 def test_a_frozen_osd_is_not_writable_and_no_process_is_left_behind(scene: Scene) -> None:
@@ -263,7 +307,12 @@ def test_a_frozen_osd_is_not_writable_and_no_process_is_left_behind(scene: Scene
     finally:
         scene.lab.cluster.send("osd.0", signal.SIGCONT)
     wait_until("it to be writable", lambda: node(scene, "health", NODE).status == 0, 120, every=2)
-    wait_until("the probes that hung to end", lambda: scene.on("pgrep -x python3", check=False) == 1, 60, every=2)
+    wait_until(
+        "the probes that hung to end",
+        lambda: scene.on("pgrep -x python3", check=False) == 1,
+        60,
+        every=2,
+    )
 
 
 def test_a_make_sentinel_creates_it_once(scene: Scene) -> None:
@@ -273,12 +322,19 @@ def test_a_make_sentinel_creates_it_once(scene: Scene) -> None:
     assert scene.on(f'test "$(stat -c %a%s {PATH}/.cephctl-sentinel)" = 6004096') == 0
 
 
-def test_facts_are_saved_for_the_owner_alone_and_judged_alike(scene: Scene, tmp_path: object) -> None:
+def test_facts_are_saved_for_the_owner_alone_and_judged_alike(
+    scene: Scene, tmp_path: object
+) -> None:
     file = f"{tmp_path}/facts.json"
     now = node(scene, "doctor", "--save", file, "-f", "json")
     later = node(scene, "doctor", "--from", file, "-f", "json")
     assert json.loads(now.stdout) == json.loads(later.stdout)
-    assert subprocess.run(["stat", "-c", "%a", file], capture_output=True, text=True, check=True).stdout == "600\n"
+    assert (
+        subprocess.run(
+            ["stat", "-c", "%a", file], capture_output=True, text=True, check=True
+        ).stdout
+        == "600\n"
+    )
     assert scene.ceph("auth", "get-key", "client.web").strip() not in Path(file).read_text()
 
 
@@ -302,7 +358,9 @@ def test_an_unknown_node_gets_near_names(scene: Scene) -> None:
 
 def test_a_node_goes_out_of_service_and_comes_back(scene: Scene) -> None:
     out = node(scene, "drain", NODE, CONFIRMED, "-f", "json")
-    assert (out.status, out.json[0]["status"], out.json[0]["sessions"]) == (0, "DRAIN", 0), out.output
+    assert (out.status, out.json[0]["status"], out.json[0]["sessions"]) == (0, "DRAIN", 0), (
+        out.output
+    )
     assert site.haproxy_states()[NODE] == "DRAIN"
     others = [name for name in scene.lab.nodes if name != NODE]
     last = node(scene, "drain", *others, CONFIRMED, "-f", "json")

@@ -19,7 +19,18 @@ from tests.lab.conftest import Lab
 from tests.lab.faults.fault import KEYRING, SECRET, Scene
 from tests.lab.places import HAPROXY_SOCKET, INSIDE, NODES, RUN
 from tests.lab.shell import LabError, wait_until
-from tests.lab.witness import LINE, appended, executed, keepers, operator_files, secret_of, spellings, traced, visitors, writers
+from tests.lab.witness import (
+    LINE,
+    appended,
+    executed,
+    keepers,
+    operator_files,
+    secret_of,
+    spellings,
+    traced,
+    visitors,
+    writers,
+)
 
 WEB, NEXT = "client.web", "client.web-next"
 FIRST, SECOND = list(NODES)[:2]
@@ -93,7 +104,11 @@ class Attempt:
         self.output.append(self.process.stdout.read())
 
     def until(self, text: str) -> None:
-        wait_until(f"'{text}'", lambda: any(text in line for line in self.said) or self.process.poll() is not None, RUN_SECONDS)
+        wait_until(
+            f"'{text}'",
+            lambda: any(text in line for line in self.said) or self.process.poll() is not None,
+            RUN_SECONDS,
+        )
         assert any(text in line for line in self.said), self.said
 
     def kill(self) -> None:
@@ -144,7 +159,9 @@ def check_whole(operator: Operator, old: str, rotated: bool = True) -> None:
     scene.wait_until_healthy()
     assert set(site.haproxy_states().values()) == {"UP"}
     sessions = scene.lab.cephctl("mds", "sessions", "-f", "json").json
-    assert [each["node"] for each in sessions if each["entity"] == WEB] and {each["entity"] for each in sessions} <= {WEB}
+    assert [each["node"] for each in sessions if each["entity"] == WEB] and {
+        each["entity"] for each in sessions
+    } <= {WEB}
     for name, node in scene.lab.nodes.items():
         assert node.ssh("sudo ls /run/cephctl/stage/mount", check=False) != 0, name
     assert not list(Path(RUN / "runs").glob("*.keyring"))
@@ -189,7 +206,12 @@ def check_secrets(operator: Operator, done: Result, trace: Path, old: str) -> No
     for node in NODES:
         assert keepers(scene, node, new) == sorted([KEYRING, SECRET])
         assert keepers(scene, node, old) == []
-        assert scene.on(f"test \"$(stat -c '%a%U' {KEYRING} {SECRET} | sort -u)\" = 600root", node=node) == 0
+        assert (
+            scene.on(
+                f"test \"$(stat -c '%a%U' {KEYRING} {SECRET} | sort -u)\" = 600root", node=node
+            )
+            == 0
+        )
 
 
 def check_report(done: Result) -> None:
@@ -204,7 +226,20 @@ def check_old_key_is_refused(scene: Scene, old: str, folder: Path) -> None:
     keyring = folder / "old.keyring"
     keyring.write_text(f"[{WEB}]\n\tkey = {old}\n")
     conf = str(scene.lab.cluster.operator_conf)
-    words = [*INSIDE, "ceph", "-c", conf, "-n", WEB, "-k", str(keyring), "--connect-timeout", "20", "mon", "stat"]
+    words = [
+        *INSIDE,
+        "ceph",
+        "-c",
+        conf,
+        "-n",
+        WEB,
+        "-k",
+        str(keyring),
+        "--connect-timeout",
+        "20",
+        "mon",
+        "stat",
+    ]
     refused = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode != 0
     assert "ermission" in refused.stderr or "13" in refused.stderr
@@ -256,13 +291,30 @@ class Accident:
 
 
 def refuse_the_other(scene: Scene) -> None:
-    scene.ceph("auth", "caps", NEXT, "mon", "allow r", "osd", "allow rw tag cephfs data=cephfs", "mds", "allow r path=/nowhere")
+    scene.ceph(
+        "auth",
+        "caps",
+        NEXT,
+        "mon",
+        "allow r",
+        "osd",
+        "allow rw tag cephfs data=cephfs",
+        "mds",
+        "allow r path=/nowhere",
+    )
 
 
 ACCIDENTS = {
-    "mon_restarts": Accident(f"away {FIRST}: done", lambda scene: scene.kill("mon.a"), lambda scene: scene.revive("mon.a")),
+    "mon_restarts": Accident(
+        f"away {FIRST}: done",
+        lambda scene: scene.kill("mon.a"),
+        lambda scene: scene.revive("mon.a"),
+    ),
     "mds_fails_over": Accident(
-        f"away {FIRST}: done", lambda scene: scene.ceph("mds", "fail", "0"), lambda scene: None, may_go_on=True
+        f"away {FIRST}: done",
+        lambda scene: scene.ceph("mds", "fail", "0"),
+        lambda scene: None,
+        may_go_on=True,
     ),
     "haproxy_gone": Accident(
         f"away {FIRST}: done",
@@ -285,7 +337,9 @@ def come_back(scene: Scene, node: str) -> None:
     site.tell_haproxy(f"set server web-1/{node} state drain")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.matrix) for name in ACCIDENTS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.matrix) for name in ACCIDENTS]
+)
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 def test_an_accident_on_the_way(operator: Operator, name: str, then: str) -> None:
     """It stops where it is safe, says so, and both ways out lead to the end."""
@@ -314,7 +368,12 @@ def test_the_name_takes_turns(operator: Operator) -> None:
         there = operator.rotate("--strategy", "alternate").result()
         assert there.status == 0, there.output
         assert WEB not in operator.entities()
-        assert scene.on(f"test ! -e {SECRET} && grep -q name=web-b /etc/systemd/system/var-www-storage.mount") == 0
+        assert (
+            scene.on(
+                f"test ! -e {SECRET} && grep -q name=web-b /etc/systemd/system/var-www-storage.mount"
+            )
+            == 0
+        )
         config.write_text(f'{plain}\n[mount]\nentity = "{other}"\n')
         scene.wait_until_healthy()
         back = operator("keys", "rotate", other, "--strategy", "alternate", "--yes")
@@ -383,6 +442,8 @@ def test_what_is_refused_before_anything_is_changed(operator: Operator) -> None:
     operator.scene.on("systemctl stop ssh", check=False, node=FIRST)
     refused = operator("keys", "rotate", WEB, "--yes", "--timeout", "5")
     platform.reset_and_wait(operator.scene.lab.nodes[FIRST])
-    assert (refused.status, f"{FIRST} cannot be asked" in refused.stderr) == (6, True), refused.output
+    assert (refused.status, f"{FIRST} cannot be asked" in refused.stderr) == (6, True), (
+        refused.output
+    )
     assert operator.key() == old
     assert operator("run", "list", "-f", "json").json == []

@@ -33,7 +33,9 @@ while True:
 """
 LINE = re.compile(r"[\w-]+ \d+ \d+ end")
 # The argument vector of every program that a node starts, from the system call itself (offsets of x86-64's pt_regs).
-PROBE = "p:cephctl/exec __x64_sys_execve " + " ".join(f"a{n}=+u0(+u{8 * n}(+104(%di))):ustring" for n in range(12))
+PROBE = "p:cephctl/exec __x64_sys_execve " + " ".join(
+    f"a{n}=+u0(+u{8 * n}(+104(%di))):ustring" for n in range(12)
+)
 TRACING = "/sys/kernel/tracing"
 
 
@@ -54,7 +56,9 @@ class Visitors:
 
 @contextmanager
 def visitors() -> Iterator[Visitors]:
-    process = subprocess.Popen([*INSIDE, sys.executable, str(HERE / "load.py"), STORAGE], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*INSIDE, sys.executable, str(HERE / "load.py"), STORAGE], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
     found = Visitors(process)
@@ -69,8 +73,14 @@ def writers(scene: Scene) -> Iterator[None]:
     """A tenant's service on each node that holds a file of the mount open and appends to it."""
     script = WRITER.replace("FILE", APPEND).replace("NOTE", ACKNOWLEDGED)
     for node in NODES:
-        scene.on(f"rm -f {ACKNOWLEDGED} {APPEND}-{node}; systemctl reset-failed writer 2>/dev/null; true", node=node)
-        scene.on(f"systemd-run -q --unit writer -p Restart=always /usr/bin/python3 -c {shlex.quote(script)}", node=node)
+        scene.on(
+            f"rm -f {ACKNOWLEDGED} {APPEND}-{node}; systemctl reset-failed writer 2>/dev/null; true",
+            node=node,
+        )
+        scene.on(
+            f"systemd-run -q --unit writer -p Restart=always /usr/bin/python3 -c {shlex.quote(script)}",
+            node=node,
+        )
     try:
         yield
     finally:
@@ -87,7 +97,11 @@ def appended(scene: Scene, node: str) -> tuple[list[str], list[str]]:
 
 def lines_of(scene: Scene, node: str, path: str) -> list[str]:
     command = scene.lab.nodes[node].ssh_command(f"sudo cat {path}")
-    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode(errors="replace").splitlines()
+    return (
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
+        .stdout.decode(errors="replace")
+        .splitlines()
+    )
 
 
 @contextmanager
@@ -124,9 +138,15 @@ def secret_of(key: str) -> bytes:
 def keepers(scene: Scene, node: str, key: str) -> list[str]:
     """The files of a node that hold a key, wherever something could have been written. The key goes there on stdin: sudo logs commands."""
     folders = "/etc /run /var/log /var/lib /var/tmp /tmp /root /home"
-    command = scene.lab.nodes[node].ssh_command(f"sudo grep -rlaF -f - --exclude-dir=credentials {folders} 2>/dev/null")
+    command = scene.lab.nodes[node].ssh_command(
+        f"sudo grep -rlaF -f - --exclude-dir=credentials {folders} 2>/dev/null"
+    )
     words = "\n".join(sorted(spellings(key)))
-    return sorted(subprocess.run(command, input=words, capture_output=True, text=True, timeout=180, check=False).stdout.split())
+    return sorted(
+        subprocess.run(
+            command, input=words, capture_output=True, text=True, timeout=180, check=False
+        ).stdout.split()
+    )
 
 
 def operator_files() -> Iterator[Path]:

@@ -38,7 +38,10 @@ def main() -> None:
     import paramiko
 
     program = Path(sys.argv[1]).read_bytes()
-    key, known = paramiko.Ed25519Key.from_private_key_file(sys.argv[2]), paramiko.HostKeys(sys.argv[3])
+    key, known = (
+        paramiko.Ed25519Key.from_private_key_file(sys.argv[2]),
+        paramiko.HostKeys(sys.argv[3]),
+    )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(partial(ask, program, key, known), map(int, sys.argv[4:])))
     sys.exit(not all(answers))

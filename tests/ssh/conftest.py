@@ -43,13 +43,17 @@ class Told:
 def asked(fleet: Fleet) -> Told:
     """Both at the same time: what takes long in them is waiting."""
     with ThreadPoolExecutor() as pool:
-        return Told(*pool.map(lambda verb: fleet.cephctl("node", verb, "-f", "json"), ("doctor", "health")))
+        return Told(
+            *pool.map(lambda verb: fleet.cephctl("node", verb, "-f", "json"), ("doctor", "health"))
+        )
 
 
 @contextmanager
 def fleet_in(folder: Path, timeout: float = 20) -> Iterator[Fleet]:
     if os.geteuid():
-        pytest.fail("the tests over SSH need root: an sshd lets in nobody but its own user otherwise")
+        pytest.fail(
+            "the tests over SSH need root: an sshd lets in nobody but its own user otherwise"
+        )
     made = Fleet(folder, timeout)
     try:
         yield made

@@ -80,18 +80,30 @@ class Node:
         """Start its sshd, on the port that it had before, if it had one."""
         if not self.port:
             self.port = free_ports(1)[0]
-        values = {"port": self.port, "folder": self.folder, "fleet": self.folder.parent, "mark": MARK}
+        values = {
+            "port": self.port,
+            "folder": self.folder,
+            "fleet": self.folder.parent,
+            "mark": MARK,
+        }
         values |= {"host_key": self.host_key, "authorized": self.authorized}
         config = self.folder / "sshd_config"
         # The first value that sshd reads is the one that counts.
         config.write_text(f"{self.settings}\n{CONFIG.format(**values)}")
-        self.process = subprocess.Popen([SSHD, "-D", "-f", str(config), "-E", str(self.log)], stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-f", str(config), "-E", str(self.log)], stdin=subprocess.DEVNULL
+        )
 
     def ready(self) -> None:
         """Wait until it says hello. A port that somebody else took in the meantime is exchanged for another."""
         for _ in range(TRIES):
             try:
-                wait_until(f"sshd of {self.name}", lambda: self.is_ended() or greets(self.port), SECONDS, every=0.01)
+                wait_until(
+                    f"sshd of {self.name}",
+                    lambda: self.is_ended() or greets(self.port),
+                    SECONDS,
+                    every=0.01,
+                )
             finally:
                 ended = self.is_ended()
             if not ended:
@@ -167,13 +179,22 @@ class Fleet:
 
     # Nodes
 
-    def add(self, count: int = 1, settings: str = "", client: str = "", host_key: Path | None = None) -> list[Node]:
+    def add(
+        self, count: int = 1, settings: str = "", client: str = "", host_key: Path | None = None
+    ) -> list[Node]:
         """Nodes that work, unless these lines of configuration say otherwise."""
         nodes = []
         for _ in range(count):
             name = f"node{len(self.nodes):03}"
             (self.folder / name).mkdir()
-            node = Node(name, self.folder / name, host_key or self.host_key, self.authorized, settings, client)
+            node = Node(
+                name,
+                self.folder / name,
+                host_key or self.host_key,
+                self.authorized,
+                settings,
+                client,
+            )
             self.nodes[name] = node
             node.start()
             nodes.append(node)
@@ -202,12 +223,17 @@ class Fleet:
         """Write all of them for the nodes there are now."""
         self.write_ssh_config()
         self.known_hosts.write_text("".join(self.known_line(node) for node in self.nodes.values()))
-        nodes = "".join(f'[nodes.{name}]\naddress = "127.0.0.1"\nshard = "web"\n' for name in self.nodes)
+        nodes = "".join(
+            f'[nodes.{name}]\naddress = "127.0.0.1"\nshard = "web"\n' for name in self.nodes
+        )
         site = f'[mount]\npath = "{self.folder}/mount"\n[ssh]\nconfig = "{self.ssh_config}"\ntimeout = {self.timeout}\n'
         (self.folder / "cephctl.toml").write_text(f"[ceph]\n{self.ceph}\n{site}{nodes}")
 
     def write_ssh_config(self) -> None:
-        blocks = [CLIENT.format(name=node.name, port=node.port, more=node.client) for node in self.nodes.values()]
+        blocks = [
+            CLIENT.format(name=node.name, port=node.port, more=node.client)
+            for node in self.nodes.values()
+        ]
         everywhere = EVERYWHERE.format(key=self.key, known_hosts=self.known_hosts)
         self.ssh_config.write_text("".join([*blocks, everywhere]))
 
@@ -224,7 +250,9 @@ class Fleet:
             node.stop()
         for pid in self.commands():
             kill(pid)
-        wait_until("the end of what ran on the nodes", lambda: not self.commands(), SECONDS, every=0.02)
+        wait_until(
+            "the end of what ran on the nodes", lambda: not self.commands(), SECONDS, every=0.02
+        )
 
     def commands(self) -> list[int]:
         """The processes that run on the nodes."""

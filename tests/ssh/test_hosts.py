@@ -43,7 +43,13 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sick]:
         )
         stopped.stop()
         frozen.freeze()
-        names = {"first": first.name, "last": last.name, "stopped": stopped.name, "frozen": frozen.name, "slow": slow.name}
+        names = {
+            "first": first.name,
+            "last": last.name,
+            "stopped": stopped.name,
+            "frozen": frozen.name,
+            "slow": slow.name,
+        }
         for kind, text, ends in (("mute", b"", False), ("banner", BANNER, False), ("closing", b"", True), ("web", b"HTTP/1.1 400\r\n\r\n", True)):  # fmt: skip
             sock = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
             threading.Thread(target=serve, args=(sock, text, ends), daemon=True).start()
@@ -84,11 +90,15 @@ def test_more_nodes_than_are_asked_at_once_all_answer(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "health"])
-def test_each_node_sees_one_connection_one_login_and_one_command(fleet: Fleet, command: str) -> None:
+def test_each_node_sees_one_connection_one_login_and_one_command(
+    fleet: Fleet, command: str
+) -> None:
     nodes = fleet.add(4)
     before = [node.connections() for node in nodes]
     assert fleet.cephctl("node", command).status == 3
-    assert [node.connections() - count for node, count in zip(nodes, before, strict=True)] == [1] * 4
+    assert [node.connections() - count for node, count in zip(nodes, before, strict=True)] == [
+        1
+    ] * 4
     assert [(node.logins(), node.sessions()) for node in nodes] == [(1, 1)] * 4
 
 
@@ -172,7 +182,11 @@ def test_ctrl_c_ends_the_command_and_leaves_no_process(fleet: Fleet, jump: bool)
 
 def group(leader: int) -> list[int]:
     """The processes of a process group."""
-    return [pid for pid in processes() if read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[2:3] == [str(leader).encode()]]
+    return [
+        pid
+        for pid in processes()
+        if read(f"/proc/{pid}/stat").rpartition(b")")[2].split()[2:3] == [str(leader).encode()]
+    ]
 
 
 def test_a_closed_pipe_is_no_error(fleet: Fleet) -> None:

@@ -35,7 +35,9 @@ def probe(fleet: Fleet, **environment: str) -> Result:
 def run_printed(result: Result) -> None:
     """Run the command that a hint ends with, as it is printed."""
     [command] = re.findall(r": ((?:ssh|echo)\S* .*)$", result.stderr, re.MULTILINE)
-    subprocess.run(command, shell=True, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
+    subprocess.run(
+        command, shell=True, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=30
+    )
 
 
 def key_of(fleet: Fleet, node: Node) -> str:
@@ -50,13 +52,18 @@ def code(fleet: Fleet) -> str:
 # Host keys
 
 
-def test_an_unknown_host_key_is_refused_and_the_printed_command_makes_it_known(fleet: Fleet) -> None:
+def test_an_unknown_host_key_is_refused_and_the_printed_command_makes_it_known(
+    fleet: Fleet,
+) -> None:
     node = fleet.add()[0]
     fleet.known_hosts.write_text("")
     refused = probe(fleet)
     fingerprint = run("ssh-keygen", "-lf", node.host_key).split()[1]
     assert refused.status == UNREACHABLE
-    assert f"node000: the host key of 127.0.0.1:{node.port} is not in known_hosts (ssh-ed25519 {fingerprint})" in refused.stderr
+    assert (
+        f"node000: the host key of 127.0.0.1:{node.port} is not in known_hosts (ssh-ed25519 {fingerprint})"
+        in refused.stderr
+    )
     assert f"ssh-keyscan -p {node.port}" in refused.stderr
     assert (node.logins(), node.sessions()) == (0, 0)
     run_printed(refused)
@@ -109,7 +116,9 @@ def test_one_known_key_of_several_is_enough(fleet: Fleet) -> None:
     """The operator has had the node's RSA key for years; the node has an Ed25519 key too."""
     keys = {kind: fleet.new_key(f"host_{kind}", kind) for kind in ("rsa", "ecdsa", "ed25519")}
     nodes = fleet.add(3, settings="".join(f"HostKey {key}\n" for key in keys.values()))
-    lines = [fleet.known_line(node, key=key) for node, key in zip(nodes, keys.values(), strict=True)]
+    lines = [
+        fleet.known_line(node, key=key) for node, key in zip(nodes, keys.values(), strict=True)
+    ]
     fleet.known_hosts.write_text("".join(lines))
     result = probe(fleet)
     assert result.status == ANSWERED, result.stderr
@@ -117,11 +126,18 @@ def test_one_known_key_of_several_is_enough(fleet: Fleet) -> None:
 
 def test_known_hosts_is_read_as_openssh_reads_it(fleet: Fleet) -> None:
     """A line among comments, a list of names, a pattern, and tabs between the fields."""
-    forms = ("# a node\n\n{name} {key}", "elsewhere,{name} {key}", "[127.0.0.*]:{port} {key}", "{name}\t{tabs}")
+    forms = (
+        "# a node\n\n{name} {key}",
+        "elsewhere,{name} {key}",
+        "[127.0.0.*]:{port} {key}",
+        "{name}\t{tabs}",
+    )
     lines = []
     for form, node in zip(forms, fleet.add(len(forms)), strict=True):
         key = key_of(fleet, node)
-        lines.append(form.format(name=node.known_name, port=node.port, key=key, tabs=key.replace(" ", "\t")))
+        lines.append(
+            form.format(name=node.known_name, port=node.port, key=key, tabs=key.replace(" ", "\t"))
+        )
     fleet.known_hosts.write_text("".join(lines))
     result = probe(fleet)
     assert result.status == ANSWERED, result.stderr
@@ -152,7 +168,9 @@ def test_a_refused_login_names_user_and_key_files(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "no key\n"], ids=["missing", "no key"])
-def test_without_a_usable_identity_the_login_is_what_failed(fleet: Fleet, content: str | None) -> None:
+def test_without_a_usable_identity_the_login_is_what_failed(
+    fleet: Fleet, content: str | None
+) -> None:
     fleet.add()
     fleet.key = fleet.folder / "identity"
     if content:
@@ -186,7 +204,11 @@ def agent(fleet: Fleet, key: Path) -> Iterator[str]:
     ask.chmod(0o700)
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
     try:
-        variables = {"SSH_AUTH_SOCK": str(socket), "SSH_ASKPASS": str(ask), "SSH_ASKPASS_REQUIRE": "force"}
+        variables = {
+            "SSH_AUTH_SOCK": str(socket),
+            "SSH_ASKPASS": str(ask),
+            "SSH_ASKPASS_REQUIRE": "force",
+        }
         subprocess.run(
             ["sh", "-c", f"until ssh-add {key}; do sleep 0.05; done"],
             env=os.environ | variables,
@@ -207,7 +229,18 @@ def test_the_agent_opens_it_as_for_ssh(fleet: Fleet, only: str) -> None:
     fleet.nodes["node000"].client = f"  IdentitiesOnly {only}"
     fleet.write_ssh_config()
     with agent(fleet, key) as socket:
-        assert run("env", f"SSH_AUTH_SOCK={socket}", "ssh", "-F", fleet.ssh_config, "node000", "echo in") == "in\n"
+        assert (
+            run(
+                "env",
+                f"SSH_AUTH_SOCK={socket}",
+                "ssh",
+                "-F",
+                fleet.ssh_config,
+                "node000",
+                "echo in",
+            )
+            == "in\n"
+        )
         assert probe(fleet, SSH_AUTH_SOCK=socket).status == ANSWERED
 
 

@@ -51,7 +51,9 @@ class Odd:
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
     with fleet_in(tmp_path_factory.mktemp("odd"), SECONDS) as fleet:
-        names = {"good": fleet.add()[0].name} | {kind: fleet.add_script(script).name for kind, script in SCRIPTS.items()}
+        names = {"good": fleet.add()[0].name} | {
+            kind: fleet.add_script(script).name for kind, script in SCRIPTS.items()
+        }
         yield Odd(names, asked(fleet))
 
 

@@ -18,7 +18,9 @@ def probe(fleet: Fleet, node: str) -> Result:
 def test_included_files_and_matches_count(fleet: Fleet) -> None:
     node = fleet.add()[0]
     included = fleet.folder / "included"
-    included.write_text(f'Match host node* exec "test %h = node000"\n  HostName 127.0.0.1\n  Port {node.port}\nMatch all\n')
+    included.write_text(
+        f'Match host node* exec "test %h = node000"\n  HostName 127.0.0.1\n  Port {node.port}\nMatch all\n'
+    )
     everywhere = fleet.ssh_config.read_text().partition("Host *\n")[2]
     fleet.ssh_config.write_text(f"Include {included}\nHost *\n{everywhere}")
     assert probe(fleet, node.name).status == ANSWERED
@@ -94,7 +96,11 @@ def test_a_jump_host_that_is_down_is_the_reason_that_is_told(fleet: Fleet) -> No
 def test_a_proxycommand_is_a_line_of_shell(fleet: Fleet) -> None:
     jump, *nodes = fleet.add(4)
     way = f"ssh -F {fleet.ssh_config} -W"
-    commands = (f"{way} %h:%p node000", f"exec {way} [%h]:%p node000", f"cd / && {way} %h:%p node000 2>/dev/null")
+    commands = (
+        f"{way} %h:%p node000",
+        f"exec {way} [%h]:%p node000",
+        f"cd / && {way} %h:%p node000 2>/dev/null",
+    )
     for node, command in zip(nodes, commands, strict=True):
         node.client = f"  ProxyCommand {command}"
     fleet.write()

@@ -16,7 +16,9 @@ nanoseconds = st.integers(0, 999_999_999)
 
 
 def key_text(secret: bytes, kind: int = 1, seconds: int = 1_700_000_000, fraction: int = 0) -> str:
-    return base64.b64encode(struct.pack("<HIIH", kind, seconds, fraction, len(secret)) + secret).decode()
+    return base64.b64encode(
+        struct.pack("<HIIH", kind, seconds, fraction, len(secret)) + secret
+    ).decode()
 
 
 @given(st.binary(min_size=16, max_size=16), times, nanoseconds)
@@ -34,10 +36,16 @@ def test_aes256k() -> None:
 
 @given(st.binary(min_size=16, max_size=16), times)
 def test_the_header_is_no_part_of_the_fingerprint(secret: bytes, seconds: int) -> None:
-    assert parse_key(key_text(secret, seconds=seconds)).fingerprint == parse_key(key_text(secret)).fingerprint
+    assert (
+        parse_key(key_text(secret, seconds=seconds)).fingerprint
+        == parse_key(key_text(secret)).fingerprint
+    )
 
 
-@pytest.mark.parametrize("text", ["", "AQ==", "no key", key_text(b"x" * 16)[:-8], key_text(b"x" * 16, kind=9), key_text(b"")])
+@pytest.mark.parametrize(
+    "text",
+    ["", "AQ==", "no key", key_text(b"x" * 16)[:-8], key_text(b"x" * 16, kind=9), key_text(b"")],
+)
 def test_malformed_keys_are_refused_unquoted(text: str) -> None:
     with pytest.raises(MalformedKey) as caught:
         parse_key(text)
@@ -54,7 +62,9 @@ KEY = key_text(b"0123456789abcdef")
 
 
 def test_keyring_with_caps() -> None:
-    content = f'[client.a]\n\tkey = {KEY}\n\tcaps mon = "allow r"\n\n# other\n[client.b]\nkey={KEY}\n'
+    content = (
+        f'[client.a]\n\tkey = {KEY}\n\tcaps mon = "allow r"\n\n# other\n[client.b]\nkey={KEY}\n'
+    )
     found = parse_keyring(content.encode())
     assert set(found) == {"client.a", "client.b"}
     assert found["client.a"].caps == {"mon": "allow r"}
@@ -87,14 +97,18 @@ def test_no_bytes_break_the_keyring_parser(content: bytes) -> None:
 
 
 def test_conf_sections_override_each_other_as_in_ceph() -> None:
-    sections = parse_sections("[global]\nkeyring=g\nmon_host = m\n[client]\nkeyring=c\n[client.x]\nkey-ring = other\n")
+    sections = parse_sections(
+        "[global]\nkeyring=g\nmon_host = m\n[client]\nkeyring=c\n[client.x]\nkey-ring = other\n"
+    )
     assert lookup(sections, "client.x", "keyring") == "c"
     assert lookup(sections, "client.x", "mon host") == "m"
     assert lookup(sections, "osd.0", "keyring") == "g"
 
 
 def test_comments_may_hold_anything() -> None:
-    assert parse_sections(plain_text("# Zürich\n[global]\nmon host = a ; für alle\n".encode())) == {"global": {"mon host": "a"}}
+    assert parse_sections(plain_text("# Zürich\n[global]\nmon host = a ; für alle\n".encode())) == {
+        "global": {"mon host": "a"}
+    }
     with pytest.raises(MalformedFile, match="line 2"):
         plain_text("# ok\n[glöbal]\n".encode())
     with pytest.raises(MalformedFile, match="line 3"):

@@ -18,7 +18,9 @@ def load_text(tmp_path: Path, text: str, **flags: str) -> Config:
 def test_flags_before_environment_before_file_before_default(tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text('[ceph]\ntimeout = 3\nname = "client.file"\nfilesystem = "f"\n')
-    config = load(str(file), {"timeout": "5"}, {"CEPHCTL_NAME": "client.env", "CEPHCTL_TIMEOUT": "4"})
+    config = load(
+        str(file), {"timeout": "5"}, {"CEPHCTL_NAME": "client.env", "CEPHCTL_TIMEOUT": "4"}
+    )
     found = {key: (value.value, value.source) for key, value in config.values.items()}
     assert found["ceph.timeout"] == (5.0, "command line")
     assert found["ceph.name"] == ("client.env", "CEPHCTL_NAME")
@@ -28,7 +30,12 @@ def test_flags_before_environment_before_file_before_default(tmp_path: Path) -> 
 
 def test_ceph_conf_of_the_environment() -> None:
     assert load(None, {}, {"CEPH_CONF": "/x", "XDG_CONFIG_HOME": "/none"})["ceph.conf"] == "/x"
-    assert load(None, {}, {"CEPH_CONF": "/x", "CEPHCTL_CONF": "/y", "XDG_CONFIG_HOME": "/none"})["ceph.conf"] == "/y"
+    assert (
+        load(None, {}, {"CEPH_CONF": "/x", "CEPHCTL_CONF": "/y", "XDG_CONFIG_HOME": "/none"})[
+            "ceph.conf"
+        ]
+        == "/y"
+    )
 
 
 def test_the_users_file_comes_before_the_systems(tmp_path: Path) -> None:
@@ -40,7 +47,11 @@ def test_the_users_file_comes_before_the_systems(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("[ceph]\ntimeuot = 3\n", "unknown setting 'timeuot' in \\[ceph\\]", "did you mean 'timeout'?"),
+        (
+            "[ceph]\ntimeuot = 3\n",
+            "unknown setting 'timeuot' in \\[ceph\\]",
+            "did you mean 'timeout'?",
+        ),
         ("[cpeh]\n", "unknown section 'cpeh'", "did you mean 'ceph'?"),
         ("[nodes.a]\nadress = '1'\n", "unknown setting 'adress'", "did you mean 'address'?"),
         ("[nodes.a]\naddress = '1'\n", "\\[nodes.a\\] has no shard", None),
@@ -66,6 +77,16 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str, hint: str |
 def test_the_template_is_valid_and_complete(tmp_path: Path) -> None:
     defaults = load_text(tmp_path, template())
     assert all(defaults[setting.key] == setting.default for setting in SETTINGS)
-    uncommented = "\n".join(line.removeprefix("#") for line in template().splitlines() if not line.startswith("# "))
-    assert set(tomllib.loads(uncommented)) == {"ceph", "tenants", "mount", "haproxy", "runs", "ssh", "nodes"}
+    uncommented = "\n".join(
+        line.removeprefix("#") for line in template().splitlines() if not line.startswith("# ")
+    )
+    assert set(tomllib.loads(uncommented)) == {
+        "ceph",
+        "tenants",
+        "mount",
+        "haproxy",
+        "runs",
+        "ssh",
+        "nodes",
+    }
     load_text(tmp_path, uncommented)

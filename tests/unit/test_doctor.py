@@ -9,8 +9,8 @@ import pytest
 
 from cephctl.cli.doctor import explanation
 from cephctl.doctor.gather import load
-from cephctl.doctor.verdict import Examination, examine, load_checks
-from cephctl.model import Severity
+from cephctl.doctor.verdict import Diagnosis, examine, load_checks
+from cephctl.results import Severity
 from tests.command import PROJECT, Cephctl
 from tests.lab.faults.fault import NODE, fault_named, names
 
@@ -19,13 +19,15 @@ HEALTHY = RECORDINGS / "healthy.json"
 cephctl = Cephctl()
 
 
-def judged(file: Path) -> Examination:
+def judged(file: Path) -> Diagnosis:
     facts = load(str(file))
     return examine(facts.nodes, facts.cluster, facts.site)
 
 
 def test_every_fault_is_recorded() -> None:
-    assert {file.stem for file in RECORDINGS.glob("*.json")} == {*names(), "healthy"}, "run 'make record'"
+    assert {file.stem for file in RECORDINGS.glob("*.json")} == {*names(), "healthy"}, (
+        "run 'make record'"
+    )
 
 
 @pytest.mark.parametrize("name", names())
@@ -65,7 +67,9 @@ def test_list_and_explain() -> None:
 
 def test_the_facts_hold_no_key() -> None:
     for file in RECORDINGS.glob("*.json"):
-        assert "AQ" not in "".join(text for text in texts(json.loads(file.read_text())) if text.startswith("AQ")), file
+        assert "AQ" not in "".join(
+            text for text in texts(json.loads(file.read_text())) if text.startswith("AQ")
+        ), file
 
 
 def texts(value: object) -> list[str]:
@@ -80,8 +84,13 @@ def test_only_and_skip_choose_checks() -> None:
     evicted = str(RECORDINGS / "evicted.json")
     only = cephctl("node", "doctor", "--from", evicted, "--only", "probe_fails", "-f", "json")
     assert {node["code"] for node in only.json["nodes"]} == {"PROBE_FAILS", None}
-    skipped = cephctl("node", "doctor", "--from", evicted, "--skip", "CLIENT_BLOCKLISTED", "-f", "json")
-    assert next(node for node in skipped.json["nodes"] if node["node"] == NODE)["code"] != "CLIENT_BLOCKLISTED"
+    skipped = cephctl(
+        "node", "doctor", "--from", evicted, "--skip", "CLIENT_BLOCKLISTED", "-f", "json"
+    )
+    assert (
+        next(node for node in skipped.json["nodes"] if node["node"] == NODE)["code"]
+        != "CLIENT_BLOCKLISTED"
+    )
     wrong = cephctl("node", "doctor", "--from", evicted, "--only", "CLIENT_BLACKLISTED")
     assert wrong.status == 2
     assert "did you mean CLIENT_BLOCKLISTED" in wrong.stderr
@@ -113,6 +122,8 @@ def test_a_file_without_facts_is_one_clear_line(tmp_path: Path, content: str) ->
 
 
 def test_who_holds_a_zombie_is_named_and_restarted() -> None:
-    [warning] = next(each for each in judged(RECORDINGS / "lazy_umount.json").nodes if each.node == NODE).warnings
+    [warning] = next(
+        each for each in judged(RECORDINGS / "lazy_umount.json").nodes if each.node == NODE
+    ).warnings
     assert any("of holder.service holds /acme" in line for line in warning.node_says)
     assert "systemctl restart holder.service" in str(warning.remedy)

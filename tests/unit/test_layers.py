@@ -23,12 +23,12 @@ LAYERS = {
     "cephctl.__main__": "cli",
     "cephctl.render": "render",
     "cephctl.tenants": "logic",
-    "cephctl.status": "logic",
+    "cephctl.cluster": "logic",
     "cephctl.doctor": "logic",
-    "cephctl.provision": "logic",
-    "cephctl.rolling": "logic",
+    "cephctl.nodes": "logic",
+    "cephctl.rotation": "logic",
     "cephctl.ceph": "access",
-    "cephctl.balancer": "access",
+    "cephctl.haproxy": "access",
     "cephctl.ssh": "access",
     "cephctl.node": "node",
     "cephctl": "model",
@@ -39,7 +39,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def layer(module: str) -> str:
     """The layer of the longest known prefix."""
     parts = module.split(".")
-    return next(LAYERS[name] for size in range(len(parts), 0, -1) if (name := ".".join(parts[:size])) in LAYERS)
+    return next(
+        LAYERS[name]
+        for size in range(len(parts), 0, -1)
+        if (name := ".".join(parts[:size])) in LAYERS
+    )
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -53,7 +57,9 @@ def imports(file: Path) -> Iterator[str]:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_imports_point_down(file: Path) -> None:
     own = layer(".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts))
-    ours = {name for name in imports(file) if name.partition(".")[0] == "cephctl" and name != "cephctl"}
+    ours = {
+        name for name in imports(file) if name.partition(".")[0] == "cephctl" and name != "cephctl"
+    }
     upward = {name for name in ours if layer(name) != own and layer(name) not in ALLOWED[own]}
     assert not upward
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cephctl.errors import CephctlError, NotFound, Refused
-from cephctl.rolling.record import Note, Plan, Recorder, recorders, state_of
+from cephctl.rotation.record import Note, Plan, Recorder, recorders, state_of
 
 PLAN = Plan(
     "r1",

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from cephctl.model import Column, Finding, Kind, Record, Severity, Table
 from cephctl.render import render
+from cephctl.results import Column, Finding, Kind, Record, Severity, Table
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,11 @@ class Row(Record):
 
 
 ROWS = Table(
-    Row, (Row("[v2:10.0.0.1:3300/0]", 1 << 30, None, datetime(2020, 1, 1, tzinfo=UTC)), Row("[/b]:x:", 5, 1 << 20, None))
+    Row,
+    (
+        Row("[v2:10.0.0.1:3300/0]", 1 << 30, None, datetime(2020, 1, 1, tzinfo=UTC)),
+        Row("[/b]:x:", 5, 1 << 20, None),
+    ),
 )
 
 
@@ -43,7 +47,13 @@ def test_a_table_keeps_every_character_and_pads_no_line() -> None:
 
 
 def test_json_and_yaml_have_all_fields_raw() -> None:
-    expected = {"name": "[/b]:x:", "size": 5, "limit": 1 << 20, "at": None, "hidden": "only in json"}
+    expected = {
+        "name": "[/b]:x:",
+        "size": 5,
+        "limit": 1 << 20,
+        "at": None,
+        "hidden": "only in json",
+    }
     assert json.loads(text(ROWS, "json"))[1] == expected
     assert yaml.safe_load(text(ROWS, "yaml"))[1] == expected
     assert json.loads(text(ROWS, "json"))[0]["at"] == "2020-01-01T00:00:00Z"
@@ -55,7 +65,8 @@ def test_csv_has_the_tables_columns_raw() -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"), [("json", "[]\n"), ("yaml", "[]\n"), ("csv", "name,size,limit,at\n"), ("table", "")]
+    ("form", "expected"),
+    [("json", "[]\n"), ("yaml", "[]\n"), ("csv", "name,size,limit,at\n"), ("table", "")],
 )
 def test_nothing(form: str, expected: str) -> None:
     assert text(Table(Row, ()), form) == expected
@@ -69,7 +80,9 @@ def test_a_terminal_takes_no_orders_from_names() -> None:
 
 
 def test_wide_characters_are_aligned() -> None:
-    lines = text(Table(Row, (Row("日本", 1, 1, None), Row("abcd", 1, 1, None))), "table").splitlines()
+    lines = text(
+        Table(Row, (Row("日本", 1, 1, None), Row("abcd", 1, 1, None))), "table"
+    ).splitlines()
     assert lines[1].index("1 B") + 2 == lines[2].index("1 B")
 
 

@@ -11,10 +11,10 @@ import pytest
 from cephctl.ceph.keys import Entity, entity_of
 from cephctl.cephx import new_key
 from cephctl.errors import Interrupted
-from cephctl.rolling.record import Plan
-from cephctl.rolling.rotation import BACK, FORWARD, Rotation, other_name
-from cephctl.rolling.steps import Stalled, Step, carry_out
-from cephctl.rolling.world import Seen, Session
+from cephctl.rotation.environment import MountState, Session
+from cephctl.rotation.record import Plan
+from cephctl.rotation.steps import Stalled, Step, carry_out
+from cephctl.rotation.strategies import BACK, FORWARD, Rotation, other_name
 
 CAPS = {"mon": "allow r", "osd": "allow rw tag cephfs data=cephfs", "mds": "allow rw"}
 NODES = ("one", "two", "three")
@@ -65,7 +65,9 @@ class Memory:
         for node, mount in self.mounts.items():
             assert mount, node
             name, fingerprint, _ = mount
-            assert self.entities[name].fingerprint == fingerprint, f"{node} lives on a key that is gone"
+            assert self.entities[name].fingerprint == fingerprint, (
+                f"{node} lives on a key that is gone"
+            )
 
     # The protocol
 
@@ -98,20 +100,31 @@ class Memory:
         for number, (node, mount) in enumerate(known):
             if mount:
                 age = self.clock - max(mount[2], self.taken_over or 0)
-                yield Session(number, "a", mount[0], node, "host", f"10.0.0.{number}:0/{mount[2]:.0f}", "open", age)
+                yield Session(
+                    number,
+                    "a",
+                    mount[0],
+                    node,
+                    "host",
+                    f"10.0.0.{number}:0/{mount[2]:.0f}",
+                    "open",
+                    age,
+                )
 
     def evict(self, session: Session) -> None:
         assert session.node is None
         self.touch(lambda: self.strangers.pop(session.id - len(self.mounts)))
 
-    def seen(self, node: str) -> Seen:
+    def seen(self, node: str) -> MountState:
         self.touch()
         mount = self.mounts[node]
-        return Seen(mount[0] if mount else None, None if mount else "not mounted")
+        return MountState(mount[0] if mount else None, None if mount else "not mounted")
 
     def switch(self, node: str, entity: Entity) -> dict[str, Any]:
         def change() -> None:
-            assert self.entities[entity.name].fingerprint == entity.fingerprint, "a mount with a wrong key is refused"
+            assert self.entities[entity.name].fingerprint == entity.fingerprint, (
+                "a mount with a wrong key is refused"
+            )
             self.mounts[node] = (entity.name, entity.fingerprint, self.clock)
 
         self.touch(change)
@@ -119,7 +132,10 @@ class Memory:
 
     def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
         self.touch()
-        return next((node for node in nodes if self.files[node].get(entity.name) != entity.fingerprint), None)
+        return next(
+            (node for node in nodes if self.files[node].get(entity.name) != entity.fingerprint),
+            None,
+        )
 
     def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None:
         for node in nodes:
@@ -170,7 +186,14 @@ class Case:
         )
 
     def rotation(self, direction: str) -> Rotation:
-        return Rotation(self.plan, self.world, direction, lambda: self.old, lambda: set(self.before), self.before.extend)
+        return Rotation(
+            self.plan,
+            self.world,
+            direction,
+            lambda: self.old,
+            lambda: set(self.before),
+            self.before.extend,
+        )
 
     def go(self, direction: str) -> None:
         rotation = self.rotation(direction)
@@ -259,9 +282,16 @@ def test_a_thief_is_evicted_and_named() -> None:
     case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
     said: list[Any] = []
     rotation = Rotation(case.plan, case.world, FORWARD, lambda: case.old)
-    carry_out(rotation.steps(), lambda step, what, detail: said.append(detail), lambda seconds: None)
+    carry_out(
+        rotation.steps(), lambda step, what, detail: said.append(detail), lambda seconds: None
+    )
     assert not case.world.strangers
-    assert any("unknown host" in line for detail in said if isinstance(detail, dict) for line in detail.get("evicted", ()))
+    assert any(
+        "unknown host" in line
+        for detail in said
+        if isinstance(detail, dict)
+        for line in detail.get("evicted", ())
+    )
     case.check_end(FORWARD)
 
 
@@ -286,7 +316,11 @@ def test_interrupted_while_it_looks_it_does_nothing_more() -> None:
         raise Interrupted("interrupted")
 
     with pytest.raises(Interrupted):
-        carry_out([Step("one", "one", missing, lambda: done.append("acted"))], lambda *_: None, lambda seconds: None)
+        carry_out(
+            [Step("one", "one", missing, lambda: done.append("acted"))],
+            lambda *_: None,
+            lambda seconds: None,
+        )
     assert not done
 
 
@@ -294,7 +328,11 @@ def test_forward_too_wants_the_old_key_kept() -> None:
     for strategy in STRATEGIES:
         case = Case(strategy)
         with pytest.raises(Stalled, match="the old key is not on this machine"):
-            carry_out(Rotation(case.plan, case.world, FORWARD, lambda: None).steps(), lambda *_: None, lambda seconds: None)
+            carry_out(
+                Rotation(case.plan, case.world, FORWARD, lambda: None).steps(),
+                lambda *_: None,
+                lambda seconds: None,
+            )
         assert case.world.entities[WEB] == case.old
 
 

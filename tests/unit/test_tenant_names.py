@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from cephctl.errors import UsageError
 from cephctl.tenants.layout import check_name
 
-ANY = st.text(max_size=300) | st.sampled_from(["..", ".", "", ".snap", "a/../..", "/", "a\0b", "\x1b[2J"])
+ANY = st.text(max_size=300) | st.sampled_from(
+    ["..", ".", "", ".snap", "a/../..", "/", "a\0b", "\x1b[2J"]
+)
 
 
 @given(ANY, st.sampled_from(["/", "/tenants", "/a/b"]))
@@ -32,7 +34,14 @@ def test_ordinary_names_pass(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("", "empty"), ("a/b", "slash"), ("..", "dot"), ("x" * 256, "255"), ("é" * 128, "255"), ("a\tb", "control")],
+    [
+        ("", "empty"),
+        ("a/b", "slash"),
+        ("..", "dot"),
+        ("x" * 256, "255"),
+        ("é" * 128, "255"),
+        ("a\tb", "control"),
+    ],
 )
 def test_bad_names_say_why(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):

@@ -19,7 +19,9 @@ def test_units_are_powers_of_1024(number: int, unit: str) -> None:
     if number * 1024 ** ("KMGTP".index(unit) + 1) > LARGEST:
         return
     expected = number * 1024 ** ("KMGTP".index(unit) + 1)
-    assert {parse_size(f"{number}{form}") for form in (unit, unit.lower(), f"{unit}i", f"{unit}iB")} == {expected}
+    assert {
+        parse_size(f"{number}{form}") for form in (unit, unit.lower(), f"{unit}i", f"{unit}iB")
+    } == {expected}
 
 
 @given(st.integers(0, 7 << 60))
@@ -29,7 +31,23 @@ def test_what_is_shown_is_within_a_twentieth(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "G", "-1", "10X", "1.5", "1e3", "ten", "10 G B", "0x10", "10GB", "8E", "9999999999E", "1..5G", "0.0001K"]
+    "text",
+    [
+        "",
+        "G",
+        "-1",
+        "10X",
+        "1.5",
+        "1e3",
+        "ten",
+        "10 G B",
+        "0x10",
+        "10GB",
+        "8E",
+        "9999999999E",
+        "1..5G",
+        "0.0001K",
+    ],
 )
 def test_bad_sizes_are_refused_with_the_text(text: str) -> None:
     with pytest.raises(ValueError, match=r"size|ambiguous|hold|whole|less"):

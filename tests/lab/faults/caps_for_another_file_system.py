@@ -6,7 +6,11 @@ from tests.lab.faults.fault import Fault, Scene
 
 
 def inject(scene: Scene) -> None:
-    scene.caps(mon="allow r fsname=former", osd="allow rw tag cephfs data=cephfs", mds="allow rw fsname=former")
+    scene.caps(
+        mon="allow r fsname=former",
+        osd="allow rw tag cephfs data=cephfs",
+        mds="allow rw fsname=former",
+    )
 
 
 FAULT = Fault("CAPS_FSNAME", inject, wide=True)

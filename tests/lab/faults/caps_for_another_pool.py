@@ -4,4 +4,8 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import Fault
 
-FAULT = Fault("CAPS_NO_OSD", lambda scene: scene.caps(mon="allow r", mds="allow rw", osd="allow rw pool=elsewhere"), wide=True)
+FAULT = Fault(
+    "CAPS_NO_OSD",
+    lambda scene: scene.caps(mon="allow r", mds="allow rw", osd="allow rw pool=elsewhere"),
+    wide=True,
+)

@@ -10,4 +10,6 @@ def inject(scene: Scene) -> None:
     scene.on(f"ip route add unreachable {STORAGE}/32")
 
 
-FAULT = Fault("NODE_CUT_OFF", inject, heal=lambda scene: scene.on(f"ip route del unreachable {STORAGE}/32"))
+FAULT = Fault(
+    "NODE_CUT_OFF", inject, heal=lambda scene: scene.on(f"ip route del unreachable {STORAGE}/32")
+)

@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import Fault
 
-FAULT = Fault("DEPENDANT_DOWN", lambda scene: scene.on("systemctl stop node-agent"), severity="HEALTH_WARN", status=0)
+FAULT = Fault(
+    "DEPENDANT_DOWN",
+    lambda scene: scene.on("systemctl stop node-agent"),
+    severity="HEALTH_WARN",
+    status=0,
+)

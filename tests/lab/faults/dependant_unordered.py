@@ -11,5 +11,7 @@ FAULT = Fault(
     lambda scene: scene.on(f"sed -i /^After/d {DROP_IN} && systemctl daemon-reload"),
     severity="HEALTH_WARN",
     status=0,
-    after=lambda scene: scene.on(f"sed -i '/^.Unit/a After=var-www-storage.mount' {DROP_IN}; systemctl daemon-reload"),
+    after=lambda scene: scene.on(
+        f"sed -i '/^.Unit/a After=var-www-storage.mount' {DROP_IN}; systemctl daemon-reload"
+    ),
 )

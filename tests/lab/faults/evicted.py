@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import NODE, Fault
 
-FAULT = Fault("CLIENT_BLOCKLISTED", lambda scene: scene.evict(NODE), releases=("bookworm", "trixie"))
+FAULT = Fault(
+    "CLIENT_BLOCKLISTED", lambda scene: scene.evict(NODE), releases=("bookworm", "trixie")
+)

@@ -119,7 +119,14 @@ class Scene:
     @property
     def admin(self) -> tuple[str, ...]:
         cluster = self.lab.cluster
-        return ("--conf", str(cluster.operator_conf), "--name", "client.admin", "--keyring", str(cluster.keyring("client.admin")))
+        return (
+            "--conf",
+            str(cluster.operator_conf),
+            "--name",
+            "client.admin",
+            "--keyring",
+            str(cluster.keyring("client.admin")),
+        )
 
     def set_clocks(self) -> None:
         """Emulated machines lose seconds under load, and no NTP server reaches them."""
@@ -127,7 +134,9 @@ class Scene:
 
     def is_healthy(self, *nodes: str) -> bool:
         found = self.doctor(*nodes)
-        return found.status == 0 and all(node["severity"] == "HEALTH_OK" for node in found.json["nodes"])
+        return found.status == 0 and all(
+            node["severity"] == "HEALTH_OK" for node in found.json["nodes"]
+        )
 
     def wait_until_healthy(self, *nodes: str) -> None:
         try:
@@ -183,7 +192,9 @@ def read_all(descriptor: int) -> str:
     said = b""
     end = time.monotonic() + REMEDY_SECONDS
     try:
-        while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0] and (chunk := os.read(descriptor, 65536)):
+        while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0] and (
+            chunk := os.read(descriptor, 65536)
+        ):
             said += chunk
     except OSError:
         pass
@@ -198,4 +209,6 @@ def fault_named(name: str) -> Fault:
 
 def names() -> list[str]:
     """The faults there are: the files of this folder."""
-    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in NOT_FAULTS)
+    return sorted(
+        file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in NOT_FAULTS
+    )

@@ -12,4 +12,9 @@ def inject(scene: Scene) -> None:
     )
 
 
-FAULT = Fault("NODE_HOST_KEY_CHANGED", inject, status=5, heal=lambda scene: platform.reset(scene.lab.nodes[NODE]))
+FAULT = Fault(
+    "NODE_HOST_KEY_CHANGED",
+    inject,
+    status=5,
+    heal=lambda scene: platform.reset(scene.lab.nodes[NODE]),
+)

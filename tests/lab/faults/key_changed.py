@@ -10,4 +10,11 @@ def inject(scene: Scene) -> None:
     new_key(scene)
 
 
-FAULT = Fault("KEY_MISMATCH", inject, severity="HEALTH_WARN", status=0, wide=True, releases=("bookworm", "trixie"))
+FAULT = Fault(
+    "KEY_MISMATCH",
+    inject,
+    severity="HEALTH_WARN",
+    status=0,
+    wide=True,
+    releases=("bookworm", "trixie"),
+)

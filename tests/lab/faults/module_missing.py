@@ -9,5 +9,7 @@ MODULES = "/lib/modules/$(uname -r)/kernel/fs/ceph"
 FAULT = Fault(
     "MODULE_MISSING",
     lambda scene: scene.unmounted_with(f"rmmod ceph && mv {MODULES} /root/modules"),
-    heal=lambda scene: scene.on(f"mv /root/modules {MODULES}; systemctl start var-www-storage.mount nginx node-agent"),
+    heal=lambda scene: scene.on(
+        f"mv /root/modules {MODULES}; systemctl start var-www-storage.mount nginx node-agent"
+    ),
 )

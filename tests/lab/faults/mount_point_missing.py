@@ -5,5 +5,8 @@ from __future__ import annotations
 from tests.lab.faults.fault import PATH, Fault
 
 FAULT = Fault(
-    "MOUNTPOINT_MISSING", lambda scene: scene.on(f"systemctl stop nginx node-agent var-www-storage.mount && rmdir {PATH}")
+    "MOUNTPOINT_MISSING",
+    lambda scene: scene.on(
+        f"systemctl stop nginx node-agent var-www-storage.mount && rmdir {PATH}"
+    ),
 )

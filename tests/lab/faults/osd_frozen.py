@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import Fault
 
-FAULT = Fault("OSD_SILENT", lambda scene: scene.freeze("osd.0"), wide=True, releases=("bookworm", "trixie"))
+FAULT = Fault(
+    "OSD_SILENT", lambda scene: scene.freeze("osd.0"), wide=True, releases=("bookworm", "trixie")
+)

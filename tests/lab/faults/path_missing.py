@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import Fault
 
-FAULT = Fault("FS_PATH_MISSING", lambda scene: scene.unmounted_with(scene.edit_unit("s,10.10.10.50:/,10.10.10.50:/nowhere,")))
+FAULT = Fault(
+    "FS_PATH_MISSING",
+    lambda scene: scene.unmounted_with(scene.edit_unit("s,10.10.10.50:/,10.10.10.50:/nowhere,")),
+)

@@ -12,4 +12,6 @@ def inject(scene: Scene) -> None:
     wait_until("the flag", lambda: "full" in scene.ceph("osd", "pool", "ls", "detail"), 60, every=1)
 
 
-FAULT = Fault("DATA_POOL_FULL", inject, wide=True, after=lambda scene: scene.on(f"rm {PATH}/acme/home/some"))
+FAULT = Fault(
+    "DATA_POOL_FULL", inject, wide=True, after=lambda scene: scene.on(f"rm {PATH}/acme/home/some")
+)

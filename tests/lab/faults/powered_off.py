@@ -10,4 +10,6 @@ def inject(scene: Scene) -> None:
     scene.lab.nodes[NODE].stop()
 
 
-FAULT = Fault("NODE_UNREACHABLE", inject, status=5, heal=lambda scene: platform.reset(scene.lab.nodes[NODE]))
+FAULT = Fault(
+    "NODE_UNREACHABLE", inject, status=5, heal=lambda scene: platform.reset(scene.lab.nodes[NODE])
+)

@@ -4,4 +4,9 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import UNIT, Fault
 
-FAULT = Fault("UNIT_CHANGED", lambda scene: scene.on(f"sleep 1; touch {UNIT}"), severity="HEALTH_WARN", status=0)
+FAULT = Fault(
+    "UNIT_CHANGED",
+    lambda scene: scene.on(f"sleep 1; touch {UNIT}"),
+    severity="HEALTH_WARN",
+    status=0,
+)

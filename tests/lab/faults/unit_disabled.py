@@ -5,5 +5,8 @@ from __future__ import annotations
 from tests.lab.faults.fault import Fault
 
 FAULT = Fault(
-    "UNIT_DISABLED", lambda scene: scene.on("systemctl disable var-www-storage.mount"), severity="HEALTH_WARN", status=0
+    "UNIT_DISABLED",
+    lambda scene: scene.on("systemctl disable var-www-storage.mount"),
+    severity="HEALTH_WARN",
+    status=0,
 )

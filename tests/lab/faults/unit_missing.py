@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from tests.lab.faults.fault import UNIT, Fault
 
-FAULT = Fault("UNIT_MISSING", lambda scene: scene.unmounted_with(f"rm {UNIT}; systemctl daemon-reload"))
+FAULT = Fault(
+    "UNIT_MISSING", lambda scene: scene.unmounted_with(f"rm {UNIT}; systemctl daemon-reload")
+)

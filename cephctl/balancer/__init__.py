@@ -1,1 +1,0 @@
-"""HAProxy in front of the web nodes."""

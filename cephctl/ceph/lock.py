@@ -1,0 +1,166 @@
+"""A lock in the cluster, which an operator on another machine runs into; held by renewing it, lost by falling silent.
+
+It is a RADOS advisory lock on an object of the metadata pool, in a namespace of our own. It is shared, and its tag is the run: every
+connection of one run may hold it, and none of another. The object's content says whose it is, and stays when the lock has run out.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cephctl.ceph.commands import Cluster, denied
+from cephctl.ceph.worker import Waiting
+from cephctl.errors import CephctlError, Refused, Unanswered, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    import rados
+
+NAMESPACE = "cephctl"
+LOCK_SECONDS = 60
+"""How long a lock outlives the last word of its holder."""
+MAY_RENEW = 1
+LARGEST_NOTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class RunLock:
+    """What is locked, by which run on which host, and what others are told of it."""
+
+    name: str
+    holder: str
+    note: str
+
+    def is_ours(self, told: Mapping[str, Any]) -> bool:
+        return holder(told) == self.holder
+
+
+def holder(told: Mapping[str, Any]) -> str:
+    return f"{told.get('run', '?')}@{told.get('host', '?')}"
+
+
+class LockHeld(Refused):
+    """Somebody else's. `told` is what they say of it; `alive` whether they renewed it within LOCK_SECONDS."""
+
+    def __init__(self, name: str, told: Mapping[str, Any], alive: bool) -> None:
+        who = f"{told.get('operator', 'somebody')}@{told.get('host', 'somewhere')}"
+        what = (
+            f"run {told.get('run', '?')} of {who}, begun {told.get('began', 'at an unknown time')},"
+        )
+        message = (
+            f"{what} is at work on {name.removeprefix('run.')}, or was a minute ago"
+            if alive
+            else f"{what} was not finished, and is silent now"
+        )
+        hint = (
+            f"wait for it, or talk to {who}"
+            if alive
+            else f"on {told.get('host', '?')}: cephctl run resume {told.get('run', 'RUN')}; if that machine is lost: --break-lock"
+        )
+        super().__init__(message, hint)
+        self.args = (name, told, alive)
+        self.told = told
+        self.alive = alive
+
+
+def held(
+    lease: RunLock, question: Callable[[Cluster], Generator[Any]], cluster: Cluster
+) -> Generator[Any]:
+    """Ask something with the lock renewed first. LockHeld when it is another's by now, or was meanwhile."""
+    with namespace(cluster) as ioctx:
+        take(ioctx, lease)
+        told = note_of(ioctx, lease.name)
+        if not told or not lease.is_ours(told):
+            ioctx.unlock(lease.name, "run", lease.holder)
+            raise LockHeld(lease.name, told or {}, alive=False)
+    yield from question(cluster)
+
+
+def check_free(lease: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] | None]:
+    """One answer: the note of a run that fell silent without an end, or None. LockHeld when there is one that is alive."""
+    with namespace(cluster) as ioctx:
+        take(ioctx, lease)
+        ioctx.unlock(lease.name, "run", lease.holder)
+        told = note_of(ioctx, lease.name)
+        yield told if told and not lease.is_ours(told) else None
+
+
+def acquire(lease: RunLock, take_over: bool, cluster: Cluster) -> Generator[None]:
+    """Begin to hold it. What a run left behind that fell silent is respected too, unless it is taken over."""
+    with namespace(cluster) as ioctx:
+        take(ioctx, lease)
+        told = note_of(ioctx, lease.name)
+        if told and not lease.is_ours(told) and not take_over:
+            ioctx.unlock(lease.name, "run", lease.holder)
+            raise LockHeld(lease.name, told, alive=False)
+        ioctx.write_full(lease.name, lease.note.encode())
+    yield None
+
+
+def release(lease: RunLock, cluster: Cluster) -> Generator[None]:
+    """Done with it: lock and note go."""
+    with namespace(cluster) as ioctx:
+        told = note_of(ioctx, lease.name)
+        if told and lease.is_ours(told):
+            ioctx.remove_object(lease.name)
+    yield None
+
+
+def take(ioctx: rados.Ioctx, lease: RunLock) -> None:
+    import rados
+
+    try:
+        ioctx.lock_shared(
+            lease.name, "run", lease.holder, lease.holder, duration=LOCK_SECONDS, flags=MAY_RENEW
+        )
+    except rados.ObjectBusy:
+        raise LockHeld(lease.name, note_of(ioctx, lease.name) or {}, alive=True) from None
+
+
+def note_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
+    import rados
+
+    try:
+        content = ioctx.read(name, LARGEST_NOTE)
+    except rados.ObjectNotFound:
+        return None
+    if not content:
+        return None
+    try:
+        told: Mapping[str, Any] = json.loads(content)
+    except ValueError:
+        raise UnexpectedAnswer(f"the note of {name} in namespace {NAMESPACE} is not ours") from None
+    return told
+
+
+@contextmanager
+def namespace(cluster: Cluster) -> Iterator[rados.Ioctx]:
+    """The metadata pool of the file system, in the namespace that is ours."""
+    import rados
+
+    pool = metadata_pool(cluster)
+    cluster.report(Waiting(f"pool {pool}", "lock the run"))
+    ioctx = cluster.handle.open_ioctx(pool)
+    ioctx.set_namespace(NAMESPACE)
+    try:
+        yield ioctx
+    except rados.TimedOut:
+        raise Unanswered(f"pool {pool}", "lock the run", cluster.target.seconds) from None
+    except rados.Error as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise denied(cluster.target.entity, f"lock in pool {pool}", "osd") from None
+        raise CephctlError(f"cannot lock in pool {pool}: {error}") from None
+    finally:
+        ioctx.close()
+
+
+def metadata_pool(cluster: Cluster) -> str:
+    systems = cluster.command("fs ls")
+    named = [each for each in systems if cluster.target.filesystem in (None, each["name"])]
+    if not named:
+        raise UnexpectedAnswer("there is no file system, so no metadata pool to lock in")
+    return str(named[0]["metadata_pool"])

@@ -1,0 +1,213 @@
+"""Entities, their keys by age and fingerprint, and who uses them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cephctl.ceph.commands import Cluster
+from cephctl.ceph.keys import Entity, find_entity, read_entities
+from cephctl.cephx import keyring_text, web_caps
+from cephctl.cluster.sessions import MdsSession, read_sessions
+from cephctl.config import Node
+from cephctl.errors import CephctlError, Denied, NotFound
+from cephctl.results import Column, Kind, Record
+
+
+@dataclass(frozen=True)
+class KeyRow(Record):
+    """An entity and its key. `sessions` counts its MDS sessions, None when no MDS could be asked; `used_by` are hosts."""
+
+    entity: str
+    type: str
+    fingerprint: str
+    created: datetime
+    pending: bool
+    sessions: int | None
+    used_by: tuple[str, ...]
+
+    columns = (
+        Column("entity", "ENTITY"),
+        Column("type", "TYPE"),
+        Column("fingerprint", "KEY"),
+        Column("created", "CREATED", Kind.AGO),
+        Column("pending", "PENDING"),
+        Column("sessions", "SESSIONS", Kind.COUNT),
+        Column("used_by", "USED BY"),
+    )
+
+
+@dataclass(frozen=True)
+class Cap(Record):
+    """The caps of one service."""
+
+    service: str
+    caps: str
+
+    columns = (Column("service", "SERVICE"), Column("caps", "CAPS"))
+
+
+@dataclass(frozen=True)
+class KeyShown(Record):
+    """An entity with its caps and its sessions. `predating` are the ids of sessions that were opened before its key was made."""
+
+    entity: str
+    type: str
+    fingerprint: str
+    created: datetime
+    pending: bool
+    predating: tuple[int, ...]
+    caps: tuple[Cap, ...]
+    sessions: tuple[MdsSession, ...]
+
+    columns = (
+        Column("entity", "ENTITY"),
+        Column("type", "TYPE"),
+        Column("fingerprint", "KEY"),
+        Column("created", "CREATED", Kind.AGO),
+        Column("pending", "PENDING"),
+        Column("predating", "OLDER SESSIONS"),
+    )
+    sections = (("caps", Cap), ("sessions", MdsSession))
+
+
+def list_keys(
+    inventory: Sequence[Node], everything: bool, fallback: str, cluster: Cluster
+) -> Generator[KeyRow | CephctlError]:
+    """Clients' entities, or all; without the right to list them, the one that the web nodes use, and why it is only that."""
+    problem: CephctlError | None = None
+    try:
+        entities = list(read_entities(cluster))
+    except Denied as error:
+        problem = error
+        entities = [each for each in [find_entity(fallback, cluster)] if each]
+    sessions = sessions_of(inventory, cluster)
+    for each in entities:
+        if everything or each.name.startswith("client."):
+            yield key_row(each, sessions)
+    if problem:
+        yield problem
+
+
+def sessions_of(inventory: Sequence[Node], cluster: Cluster) -> list[MdsSession] | None:
+    try:
+        return list(read_sessions(inventory, (), cluster))
+    except CephctlError:
+        return None
+
+
+def key_row(entity: Entity, sessions: Sequence[MdsSession] | None) -> KeyRow:
+    mine = [each for each in sessions or () if each.entity == entity.name]
+    hosts = Counter(each.node or each.hostname or each.address for each in mine)
+    count = None if sessions is None else len(mine)
+    return KeyRow(
+        entity.name,
+        entity.type,
+        entity.fingerprint,
+        moment(entity),
+        entity.pending,
+        count,
+        tuple(sorted(hosts)),
+    )
+
+
+def moment(entity: Entity) -> datetime:
+    return datetime.fromtimestamp(entity.created, UTC)
+
+
+def show_key(
+    name: str, inventory: Sequence[Node], now: float, cluster: Cluster
+) -> Generator[KeyShown]:
+    """One entity, whole. `now` is the operator's clock, in seconds since the epoch."""
+    entity = existing(name, cluster)
+    sessions = [each for each in sessions_of(inventory, cluster) or () if each.entity == name]
+    older = tuple(each.id for each in sessions if each.uptime_seconds > now - entity.created)
+    caps = tuple(Cap(*each) for each in entity.caps.items())
+    yield KeyShown(
+        name,
+        entity.type,
+        entity.fingerprint,
+        moment(entity),
+        entity.pending,
+        older,
+        caps,
+        tuple(sessions),
+    )
+
+
+def existing(name: str, cluster: Cluster) -> Entity:
+    found = find_entity(name, cluster)
+    if found is None:
+        raise unknown(name, cluster)
+    return found
+
+
+def unknown(name: str, cluster: Cluster) -> NotFound:
+    """With the names like it, where they may be listed."""
+    import difflib
+
+    try:
+        near = difflib.get_close_matches(name, [each.name for each in read_entities(cluster)], n=3)
+    except CephctlError:
+        near = []
+    return NotFound(
+        f"the cluster has no entity {name}",
+        f"did you mean {', '.join(near)}?" if near else "see 'cephctl keys list'",
+    )
+
+
+# Caps
+
+
+@dataclass(frozen=True)
+class CapChange(Record):
+    """The caps of one service: as they are, and as a web node needs them. `changed` says whether they differ."""
+
+    service: str
+    before: str | None
+    after: str | None
+    changed: bool
+
+    columns = (
+        Column("service", "SERVICE"),
+        Column("before", "NOW"),
+        Column("after", "THEN"),
+        Column("changed", "DIFFERS"),
+    )
+
+
+def show_caps(name: str, cluster: Cluster) -> Generator[Cap]:
+    """What an entity may do; no MDS is asked."""
+    yield from (Cap(*each) for each in existing(name, cluster).caps.items())
+
+
+def caps_changes(name: str, wanted: dict[str, str], cluster: Cluster) -> Generator[CapChange]:
+    """Service by service, all that are there and all that are wanted."""
+    before = existing(name, cluster).caps
+    for service in dict.fromkeys([*wanted, *before]):
+        now, then = before.get(service), wanted.get(service)
+        yield CapChange(service, now, then, now != then)
+
+
+def template(root: str, filesystem: str | None, cluster: Cluster) -> Generator[dict[str, str]]:
+    """One answer: the caps of an entity that mounts one directory of one file system, by service; no more, and no service less."""
+    names = [str(each["name"]) for each in cluster.command("fs ls")]
+    name = filesystem or (names[0] if len(names) == 1 else None)
+    if name is None or name not in names:
+        there = ", ".join(names) or "none"
+        raise NotFound(
+            f"no file system {name}" if name else f"there are {len(names)} file systems: {there}",
+            "set 'filesystem' in cephctl.toml",
+        )
+    yield web_caps(name, root)
+
+
+def exported(name: str, form: str, cluster: Cluster) -> Generator[tuple[str, str]]:
+    """One answer: the text of a keyring or a bare secret, and the key's fingerprint."""
+    entity = existing(name, cluster)
+    yield (
+        keyring_text(name, entity.key) if form == "keyring" else f"{entity.key}\n",
+        entity.fingerprint,
+    )

@@ -1,0 +1,143 @@
+"""MDS ranks, standbys, clients and what is wrong with them; read from the monitors, so that it works without a mgr."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cephctl.ceph.commands import Cluster
+from cephctl.cluster.health import findings
+from cephctl.results import Column, Finding, Kind, Record, Severity
+
+STANDBY_STATES = ("up:standby", "up:standby-replay")
+
+
+@dataclass(frozen=True)
+class MdsDaemon(Record):
+    """One MDS, or a rank that has none (`name` is None). `clients` is None where the MDS was not asked or did not answer."""
+
+    file_system: str | None
+    rank: int | None
+    name: str | None
+    state: str
+    clients: int | None
+    address: str | None
+    laggy: bool
+
+    columns = (
+        Column("file_system", "FILE SYSTEM"),
+        Column("rank", "RANK", Kind.COUNT),
+        Column("name", "MDS"),
+        Column("state", "STATE", Kind.STATE),
+        Column("laggy", "LAGGY"),
+        Column("clients", "CLIENTS", Kind.COUNT),
+        Column("address", "ADDRESS"),
+    )
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == "up:active"
+
+
+@dataclass(frozen=True)
+class MdsStatus(Record):
+    """Every MDS and rank of the cluster, and the findings that concern them."""
+
+    daemons: tuple[MdsDaemon, ...]
+    findings: tuple[Finding, ...]
+
+    sections = (("daemons", MdsDaemon), ("findings", Finding))
+
+
+def read_status(cluster: Cluster) -> Generator[MdsStatus | tuple[str, int]]:
+    """First the status as the monitors have it, then a pair (MDS, number of clients) from each active MDS that answers."""
+    dump = cluster.command("fs dump")
+    health = cluster.command("health", detail="detail")
+    status = status_of(dump, health)
+    yield status
+    for daemon in status.daemons:
+        if daemon.is_active and daemon.name and not daemon.laggy:
+            counters = cluster.mds_command(daemon.name, "perf dump", logger="mds_sessions")
+            yield daemon.name, counters["mds_sessions"]["session_count"]
+
+
+def with_clients(status: MdsStatus, clients: dict[str, int]) -> MdsStatus:
+    daemons = (replace(daemon, clients=clients.get(daemon.name or "")) for daemon in status.daemons)
+    return replace(status, daemons=tuple(daemons))
+
+
+def status_of(dump: Any, health: Any) -> MdsStatus:
+    """The two answers of the monitors, judged.
+
+    Ceph's own checks of MDS and file systems are taken over; a rank that nobody could take over is ours to say: Ceph
+    warns of it only where `standby_count_wanted` asks for one.
+    """
+    daemons = tuple(all_daemons(dump))
+    known = [finding for finding in findings(health) if finding.code.startswith(("MDS_", "FS_"))]
+    if not dump["filesystems"]:
+        known.append(Finding("FS_NONE", Severity.WARN, "there is no file system"))
+    known = [*laggy_ranks(daemons), *known]
+    if "MDS_INSUFFICIENT_STANDBY" not in (finding.code for finding in known):
+        known += single_points(daemons)
+    return MdsStatus(daemons, tuple(known))
+
+
+def laggy_ranks(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
+    """An MDS that the monitors have not heard of for a while; its rank is nobody else's, so its clients hang."""
+    for daemon in daemons:
+        if daemon.laggy and daemon.rank is not None:
+            summary = f"mds.{daemon.name} of rank {daemon.rank} does not answer the monitors"
+            yield Finding(
+                "MDS_LAGGY",
+                Severity.ERR,
+                summary,
+                ("its clients hang until it answers or a standby takes over",),
+            )
+
+
+def single_points(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
+    """Active ranks that nobody could take over: neither a standby, nor one that follows this very rank."""
+    if any(daemon.state == "up:standby" for daemon in daemons):
+        return
+    followed = {
+        (daemon.file_system, daemon.rank)
+        for daemon in daemons
+        if daemon.state == "up:standby-replay"
+    }
+    alone = [
+        f"mds.{d.name}" for d in daemons if d.is_active and (d.file_system, d.rank) not in followed
+    ]
+    if alone:
+        yield Finding(
+            "MDS_NO_STANDBY",
+            Severity.WARN,
+            f"no standby MDS: {', '.join(alone)} is a single point of failure",
+            ("when it fails, all mounts hang until somebody starts an MDS",),
+        )
+
+
+def all_daemons(dump: Any) -> Iterator[MdsDaemon]:
+    for system in dump["filesystems"]:
+        mdsmap = system["mdsmap"]
+        name = mdsmap["fs_name"]
+        infos = sorted(
+            mdsmap["info"].values(),
+            key=lambda info: (info["rank"], info["state"] in STANDBY_STATES),
+        )
+        held = {info["rank"] for info in infos if info["state"] not in STANDBY_STATES}
+        for rank in sorted({*mdsmap["in"], *mdsmap["failed"], *mdsmap["damaged"]} - held):
+            state = "damaged" if rank in mdsmap["damaged"] else "failed"
+            yield MdsDaemon(name, rank, None, state, None, None, laggy=False)
+        yield from (daemon_of(info, name) for info in infos)
+    yield from (
+        daemon_of(info, None) for info in sorted(dump["standbys"], key=lambda info: info["name"])
+    )
+
+
+def daemon_of(info: Any, file_system: str | None) -> MdsDaemon:
+    rank = info["rank"] if info["rank"] >= 0 else None
+    laggy = "laggy_since" in info
+    return MdsDaemon(
+        file_system, rank, info["name"], info["state"], None, info["addr"].partition("/")[0], laggy
+    )

@@ -1,0 +1,1 @@
+"""Change web nodes: mount, remount, push, drain."""

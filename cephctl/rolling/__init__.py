@@ -1,1 +1,0 @@
-"""Changes that go over several nodes, one after the other."""

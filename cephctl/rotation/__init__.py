@@ -1,0 +1,1 @@
+"""Rotate a CephX key, one node after the other."""

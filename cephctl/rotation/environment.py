@@ -1,0 +1,343 @@
+"""What a rotation sees and changes: the cluster's entities and sessions, the nodes' mounts and files, HAProxy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
+from cephctl.ceph.lock import LOCK_SECONDS, RunLock, acquire, held, release
+from cephctl.cluster.sessions import MdsSession, read_sessions
+from cephctl.config import Node
+from cephctl.doctor.cluster_facts import monmap
+from cephctl.errors import CephctlError, Interrupted, Refused
+from cephctl.haproxy import HAProxy
+from cephctl.node.remount import BUSY
+from cephctl.nodes.push import Credentials, options, push, wanted, what
+from cephctl.rotation.steps import Stalled
+from cephctl.site import Site, request
+from cephctl.ssh.connection import NodeFailed
+from cephctl.ssh.hosts import Question, ask_all
+
+LOOK_SECONDS = 30
+SWITCH_SECONDS = 240
+MOUNT_SECONDS = 75
+RENEW_SECONDS = LOCK_SECONDS / 4
+KEY_FILES = ("secret", "keyring")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A client's session with an MDS: as whom, from which node of the inventory (None for a stranger), for how long (seconds)."""
+
+    id: int
+    mds: str
+    entity: str
+    node: str | None
+    host: str
+    instance: str
+    state: str
+    age: float
+
+
+@dataclass(frozen=True)
+class MountState:
+    """A node's mount: as whom (None where nothing is mounted), and what is not as it should be with it."""
+
+    entity: str | None
+    trouble: str | None
+
+
+class Environment(Protocol):
+    """What the strategies need. Every method may raise a CephctlError, and may be cut off at any point."""
+
+    def now(self) -> float: ...
+    def wait(self, seconds: float) -> None: ...
+    def entity(self, name: str) -> Entity | None: ...
+    def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None: ...
+    def remove_entity(self, name: str) -> None: ...
+    def sessions(self) -> list[Session]: ...
+    def evict(self, session: Session) -> None: ...
+    def seen(self, node: str) -> MountState: ...
+    def switch(self, node: str, entity: Entity) -> dict[str, Any]: ...
+    def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None: ...
+    def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None: ...
+    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]: ...
+    def out_of_service(self, node: str) -> str | None: ...
+
+
+Ask = Callable[[Any], Iterator[Any]]
+
+
+class LiveEnvironment:
+    """The real one. Every question to the cluster renews the lock, and so does long waiting; without a lock it is for looking."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        lease: RunLock | None,
+        site: Site,
+        nodes: Sequence[Node],
+        balancer: HAProxy | None,
+    ) -> None:
+        self._ask = ask
+        self.lease = lease
+        self.site = site
+        self.nodes = {node.name: node for node in nodes}
+        self.balancer = balancer
+        self._renewed = 0.0
+
+    def now(self) -> float:
+        return time.time()
+
+    # The cluster
+
+    def ask(self, question: Any) -> list[Any]:
+        answers = list(self._ask(partial(held, self.lease, question) if self.lease else question))
+        self._renewed = time.monotonic()
+        return answers
+
+    def take_lock(self, take_over: bool = False) -> None:
+        assert self.lease
+        list(self._ask(partial(acquire, self.lease, take_over)))
+
+    def give_lock_back(self) -> None:
+        assert self.lease
+        list(self._ask(partial(release, self.lease)))
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and keep the lock."""
+        time.sleep(seconds)
+        if time.monotonic() - self._renewed > RENEW_SECONDS:
+            self.renew()
+
+    def renew(self) -> None:
+        """A cluster that does not answer once has not forgotten the lock yet."""
+        try:
+            self.ask(nothing)
+        except (Refused, Interrupted):
+            raise
+        except CephctlError:
+            if time.monotonic() - self._renewed > LOCK_SECONDS - RENEW_SECONDS:
+                raise
+
+    def entity(self, name: str) -> Entity | None:
+        [found] = self.ask(partial(read_entity, name))
+        return found  # type: ignore[no-any-return]  # it came through a pipe
+
+    def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None:
+        self.ask(partial(import_entity, name, key, caps))
+
+    def remove_entity(self, name: str) -> None:
+        self.ask(partial(remove_entity, name))
+
+    def sessions(self) -> list[Session]:
+        found: list[MdsSession] = self.ask(partial(read_sessions, tuple(self.nodes.values()), ()))
+        return [
+            Session(
+                s.id,
+                s.mds,
+                s.entity,
+                s.node,
+                s.hostname or "",
+                s.address,
+                s.state,
+                s.uptime_seconds,
+            )
+            for s in found
+        ]
+
+    def evict(self, session: Session) -> None:
+        self.ask(partial(evict_session, session))
+
+    # The nodes
+
+    def node_asked(
+        self, nodes: Sequence[str], function: str, arguments: Any, seconds: float
+    ) -> dict[str, Any]:
+        """Each node's answer, or its NodeFailed."""
+        question = Question(function, lambda _: arguments, seconds)
+        answers = self.patiently(
+            lambda: list(
+                ask_all([self.nodes[name] for name in nodes], question, self.site.ssh_config)
+            )
+        )
+        return {
+            node.name: answer if isinstance(answer, NodeFailed) else answer.value
+            for node, answer in answers
+        }
+
+    def patiently(self, work: Callable[[], Any]) -> Any:
+        """The result of what can take minutes; the lock is kept meanwhile."""
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(work)
+        try:
+            while True:
+                try:
+                    return future.result(timeout=RENEW_SECONDS)
+                except FutureTimeout:
+                    self.renew()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def look(self, node: str, entity: str) -> Any:
+        site = replace(self.site, entity=entity)
+        [answer] = self.node_asked(
+            [node], "switch.look", request(site, None), LOOK_SECONDS
+        ).values()
+        if isinstance(answer, NodeFailed):
+            raise answer
+        return answer
+
+    def looks(self, nodes: Sequence[str]) -> dict[str, Any]:
+        """Of each node that answers, what `look` says."""
+        answers = self.node_asked(nodes, "switch.look", request(self.site, None), LOOK_SECONDS)
+        return {
+            name: answer for name, answer in answers.items() if not isinstance(answer, NodeFailed)
+        }
+
+    def seen(self, node: str) -> MountState:
+        found = self.look(node, self.site.entity)
+        here = found["mounts"]
+        if not here:
+            return MountState(None, f"{self.site.path} is not mounted")
+        if len(here) > 1 or here[0]["type"] != "ceph":
+            return MountState(
+                here[-1]["name"],
+                f"{len(here)} mounts lie on {self.site.path}, the lowest of type {here[0]['type']}",
+            )
+        trouble = (
+            "a staged mount is left from an attempt that was cut off"
+            if found["staged"]
+            else self.not_in_service(node)
+        )
+        return MountState(here[0]["name"], trouble)
+
+    def switch(self, node: str, entity: Entity) -> dict[str, Any]:
+        """Out of service, another mount in place of the old one, back into service. What it was like comes back."""
+        [credentials] = self.ask(read_monitors)
+        site = replace(self.site, entity=entity.name)
+        arguments = request(site, None) | {
+            "key": entity.key,
+            "source": what(site, credentials.monitors),
+            "options": options(site),
+            "mount_seconds": MOUNT_SECONDS,
+        }
+        drained = self.drain(node)
+        [answer] = self.node_asked([node], "switch.switch", arguments, SWITCH_SECONDS).values()
+        if isinstance(answer, NodeFailed):
+            out = (
+                f", and it is out of service in HAProxy (cephctl node undrain {node})"
+                if self.balancer
+                else ""
+            )
+            raise Stalled(
+                f"{node}: {answer.problem}; it may still be at work there{out}", answer.hint
+            )
+        if answer["problem"] == BUSY:
+            raise Stalled(f"{node}: {BUSY}", "wait for it, then resume")
+        if answer["problem"]:
+            raise Stalled(f"{node}: {answer['problem']}; {self.left(node, answer['mounted'])}")
+        self.undrain(node)
+        client = answer["client"] or {}
+        return {
+            "gap_ms": answer["gap"],
+            "instance": client.get("instance"),
+            "drain": drained,
+            "node_steps": answer["steps"],
+        }
+
+    def left(self, node: str, mounted: bool) -> str:
+        """How a node is left whose switch failed: in service when it has a mount, else out of it."""
+        if not mounted:
+            return "it is not mounted, and out of service" if self.balancer else "it is not mounted"
+        try:
+            self.undrain(node)
+        except CephctlError as error:
+            return f"it is mounted, and out of service: {error.message}"
+        return "it is mounted and in service"
+
+    def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
+        changes = self.pushed(nodes, entity, unit, write=False)
+        return f"{changes[0].node}: {changes[0].path} holds another key" if changes else None
+
+    def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None:
+        self.pushed(nodes, entity, unit, write=True)
+
+    def pushed(self, nodes: Sequence[str], entity: Entity, unit: bool, write: bool) -> list[Any]:
+        [monitors] = self.ask(read_monitors)
+        site = replace(self.site, entity=entity.name)
+        credentials = replace(monitors, fingerprint=entity.fingerprint, key=entity.key)
+        files = [
+            each
+            for each in wanted(site, credentials)
+            if each["kind"] in KEY_FILES or (unit and each["section"] == "Mount")
+        ]
+        chosen = [self.nodes[name] for name in nodes]
+        found = self.patiently(lambda: list(push(chosen, site, files, write, unit)))
+        for each in found:
+            if isinstance(each, CephctlError):
+                raise each
+        return found  # type: ignore[no-any-return]
+
+    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
+        """The nodes that still have files of an entity's key; with `remove` they are removed."""
+        site = replace(self.site, entity=entity)
+        arguments = {"paths": [site.secret, site.keyring], "write": remove}
+        answers = self.node_asked(nodes, "push.remove", arguments, LOOK_SECONDS)
+        for answer in answers.values():
+            if isinstance(answer, NodeFailed):
+                raise answer
+        return [name for name, answer in answers.items() if answer["removed"]]
+
+    # In front of them
+
+    def out_of_service(self, node: str) -> str | None:
+        """Why this node may not be taken out of service now."""
+        if not self.balancer:
+            return None
+        shard = self.nodes[node].shard
+        servers = self.balancer.servers(shard)
+        self.balancer.server(shard, node)
+        others = [each.name for each in servers.values() if each.is_up and each.name != node]
+        return None if others else f"HAProxy has no other server of {self.balancer.of(shard)} up"
+
+    def not_in_service(self, node: str) -> str | None:
+        if not self.balancer:
+            return None
+        found = self.balancer.server(self.nodes[node].shard, node)
+        return None if found.is_up else f"HAProxy has {node} {found.status}"
+
+    def drain(self, node: str) -> str | None:
+        return (
+            self.balancer.drain(self.nodes[node].shard, node, self.wait) if self.balancer else None
+        )
+
+    def undrain(self, node: str) -> None:
+        if self.balancer:
+            self.balancer.undrain(self.nodes[node].shard, node, self.wait)
+
+
+def nothing(cluster: Any) -> Generator[None]:
+    """Only the lock is renewed."""
+    yield from ()
+
+
+def evict_session(session: Session, cluster: Any) -> Generator[None]:
+    """By id, at the MDS that has it: without a filter 16.2 would evict everybody."""
+    cluster.mds_command(session.mds, "client evict", filters=[f"id={session.id}"])
+    yield None
+
+
+def read_monitors(cluster: Any) -> Generator[Credentials]:
+    """Where the cluster is, without any key."""
+    found = monmap(cluster.command("mon dump"))
+    monitors = tuple(
+        (kind, host, port) for mon in found["monitors"] for kind, host, port in mon["addresses"]
+    )
+    yield Credentials(found["fsid"], monitors, "", "")

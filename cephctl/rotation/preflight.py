@@ -1,0 +1,248 @@
+"""What must be so before a key is rotated; whatever is not is said, and nothing is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cephctl.ceph.keys import Entity
+from cephctl.config import Node
+from cephctl.doctor.checks.auth import version
+from cephctl.doctor.gather import Facts
+from cephctl.doctor.verdict import Diagnosis
+from cephctl.errors import CephctlError, NotFound, Refused
+from cephctl.nodes.remount import Order, held
+from cephctl.results import Severity
+from cephctl.rotation.environment import Session
+from cephctl.rotation.strategies import described
+
+SPACE_NEEDED = 1 << 20
+# Warnings that would become a fault on the way: what the next mount would meet, and what lives on a key that is gone.
+BLOCKING_WARNINGS = frozenset(
+    {
+        "KEY_MISMATCH",
+        "KEY_NEWER_THAN_MOUNT",
+        "KEYRING_DIFFERS",
+        "SECRET_MISSING",
+        "SECRET_EMPTY",
+        "SECRET_IS_KEYRING",
+        "SECRET_GARBLED",
+        "SECRET_NOT_PASSED",
+        "NAME_PREFIXED",
+        "UNIT_MISSING",
+        "UNIT_INVALID",
+        "ZOMBIE_CLIENT",
+        "FSTAB_DUPLICATE",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. `skipped` are nodes left out, with the reason."""
+
+    entity: str
+    strategy: str
+    compromised: bool = False
+    really: bool = False
+    key_type: str = "auto"
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was seen: both sides' facts and the verdict on them, the entities, all sessions, the nodes' own look at their files."""
+
+    facts: Facts
+    found: Diagnosis
+    entity: Entity | None
+    other: Entity | None
+    sessions: Sequence[Session]
+    looks: Mapping[str, Any]
+    out_of_service: Mapping[str, str | None]
+
+
+def misused(request: Request, mounted_as: str, login: str) -> CephctlError | None:
+    """What can be said of an entity's name alone."""
+    kind, _, name = request.entity.partition(".")
+    if not name or not re.fullmatch(r"[\w.\-]+", name):
+        return NotFound(
+            f"'{request.entity}' is no entity", f"write it as client.NAME, such as {mounted_as}"
+        )
+    if kind != "client":
+        return Refused(
+            f"{request.entity} is a daemon's key, which is its orchestrator's to rotate",
+            f"ceph orch daemon rotate-key {request.entity}",
+        )
+    if request.entity == "client.admin" and not request.really:
+        return Refused(
+            "client.admin is the key of last resort", "--i-really-mean-it rotates it all the same"
+        )
+    if request.entity == login:
+        return Refused(
+            f"{login} is what cephctl itself is logged in as", "log in as another one: -n ENTITY"
+        )
+    if request.entity != mounted_as:
+        return Refused(
+            f"{request.entity} is not what the web nodes mount as; that is {mounted_as}",
+            "see 'entity' of [mount] in cephctl.toml",
+        )
+    return None
+
+
+def refusals(
+    request: Request, other: str, nodes: Sequence[Node], seen: Observed
+) -> Iterator[CephctlError]:
+    """All that stands in the way."""
+    if seen.entity is None:
+        yield NotFound(f"the cluster has no entity {request.entity}", "see 'cephctl keys list'")
+        return
+    if seen.entity.pending:
+        yield Refused(
+            f"{request.entity} has a pending key, which the next wrong key from anybody makes the only one",
+            f"ceph auth clear-pending {request.entity}",
+        )
+    if seen.other and request.strategy != "in-place":
+        hint = f"when nobody uses it: ceph auth rm {other}"
+        yield Refused(
+            f"{other}, which this would create, exists already: another run's, or somebody's", hint
+        )
+    yield from cluster_troubles(seen)
+    yield from node_troubles(seen)
+    yield from strange_sessions(request, nodes, seen)
+
+
+def cluster_troubles(seen: Observed) -> Iterator[CephctlError]:
+    if "error" in seen.facts.cluster:
+        yield Refused(
+            f"the cluster could not be looked at: {seen.facts.cluster['error']}",
+            seen.facts.cluster.get("hint"),
+        )
+    for finding in seen.found.cluster:
+        if finding.severity is Severity.ERR:
+            yield Refused(f"{finding.code}: {finding.summary}", finding.remedy)
+    away = [
+        mon["name"]
+        for mon in seen.facts.cluster.get("monmap", {}).get("monitors", ())
+        if not mon["in_quorum"]
+    ]
+    if away:
+        yield Refused(
+            f"mon.{' and mon.'.join(away)} is not in quorum", "see 'cephctl cluster status'"
+        )
+
+
+def node_troubles(seen: Observed) -> Iterator[CephctlError]:
+    for node, verdict in zip(seen.facts.nodes, seen.found.nodes, strict=True):
+        if node.failure:
+            yield Refused(
+                f"{node.name} cannot be asked: {node.failure['problem']}", leaving_out(node.name)
+            )
+            continue
+        for finding in (
+            each for each in (verdict.cause, *verdict.consequences, *verdict.warnings) if each
+        ):
+            if (
+                finding.severity in (Severity.ERR, Severity.UNKNOWN)
+                or finding.code in BLOCKING_WARNINGS
+            ):
+                yield Refused(
+                    f"{node.name}: {finding.code}: {finding.summary}",
+                    finding.remedy or f"cephctl node doctor {node.name}",
+                )
+                break
+        yield from held(Order("umount"), node, seen.facts.site)
+        look = seen.looks.get(node.name) or {}
+        if look.get("free") is not None and look["free"] < SPACE_NEEDED:
+            yield Refused(
+                f"{node.name}: no space left for the key's files ({look['free']} bytes)",
+                "make room in /etc/ceph",
+            )
+        if reason := seen.out_of_service.get(node.name):
+            yield Refused(
+                reason,
+                "bring it back into service first; a node is taken out only when another one is up",
+            )
+
+
+def leaving_out(node: str) -> str:
+    return f"mend it, or leave it out: --skip {node} --reason TEXT"
+
+
+def strange_sessions(
+    request: Request, nodes: Sequence[Node], seen: Observed
+) -> Iterator[CephctlError]:
+    """Whoever uses the key and is not rolled would be locked out, or would keep the old key alive."""
+    using = [session for session in seen.sessions if session.entity == request.entity]
+    names = {node.name for node in nodes}
+    if not using and not request.compromised:
+        yield Refused(
+            f"nobody uses {request.entity}: no MDS has a session of it",
+            "mount the nodes first: cephctl node mount --all",
+        )
+    if request.compromised:
+        return
+    for session in using:
+        if session.node is None:
+            yield Refused(
+                f"{described(session)} uses {request.entity} and is not in the inventory",
+                "add it to cephctl.toml, or end its mount; if the key was stolen: --compromised",
+            )
+        elif session.node not in names:
+            yield Refused(
+                f"{described(session)} uses {request.entity}, and was to be skipped",
+                "unmount it first",
+            )
+
+
+def type_of_key(request: Request, facts: Facts, looks: Mapping[str, Any]) -> str:
+    """The best type that the cluster allows and every node can use. Refused when there is none."""
+    allowed = allowed_types(facts.cluster)
+    unable = [name for name, look in looks.items() if not can_use_aes256k(look)]
+    if request.key_type != "auto":
+        if request.key_type not in allowed:
+            raise Refused(
+                f"the cluster does not allow {request.key_type} keys, only {', '.join(sorted(allowed))}"
+            )
+        if request.key_type == "aes256k" and unable:
+            raise Refused(
+                f"{', '.join(unable)} cannot use aes256k keys",
+                "they need Linux 7.0 and ceph-common 19.2.6 or 20.2.4",
+            )
+        return request.key_type
+    if "aes256k" in allowed and not unable:
+        return "aes256k"
+    if "aes" not in allowed:
+        raise Refused(
+            f"the cluster allows {', '.join(sorted(allowed))} keys only, which {', '.join(unable)} cannot use"
+        )
+    return "aes"
+
+
+def allowed_types(cluster: Mapping[str, Any]) -> set[str]:
+    """Releases before 19.2.6 and 20.2.4 know one type and tell of none."""
+    told: Iterable[Any] = cluster.get("monmap", {}).get("allowed_ciphers") or ("aes",)
+    return {str(each.get("name", each) if isinstance(each, dict) else each) for each in told}
+
+
+def can_use_aes256k(look: Mapping[str, Any]) -> bool:
+    """Kernel 7.0, and a mount.ceph that can read the key.
+
+    >>> can_use_aes256k({"kernel": "7.1.2", "ceph_common": "20.2.4-1"}), can_use_aes256k({"kernel": "6.1.0", "ceph_common": None})
+    (True, False)
+    """
+    helper = [int(number) for number in re.findall(r"\d+", look.get("ceph_common") or "")[:3]]
+    newest = helper >= [20, 2, 4] or [19, 2, 6] <= helper < [20]
+    return version(look["kernel"]) >= (7, 0) and newest
+
+
+def warnings(request: Request, balanced: bool) -> Iterator[str]:
+    """What the operator should know before saying yes."""
+    if request.strategy == "in-place":
+        yield "in-place: until a node has followed it lives on a key that is gone; a restart of its monitor meanwhile makes it hang"
+    if not balanced:
+        yield "no HAProxy is configured: nodes are switched under load, with a gap of some milliseconds each"
+    if request.skipped:
+        yield "skipped nodes keep the old key in their files: 'cephctl node push' them when they are back"

@@ -1,1 +1,0 @@
-"""What the cluster says of itself."""
