@@ -6,7 +6,7 @@ PYTHON = /usr/bin/python3
 VENV = .venv
 NEWEST = .venv-newest
 
-RUNTIME = python3 python3-click python3-yaml python3-paramiko python3-rich python3-rados python3-cephfs openssh-client
+RUNTIME = python3 python3-click python3-yaml python3-paramiko python3-rich python3-tenacity python3-rados python3-cephfs openssh-client
 DEV = python3-venv
 CEPH = ceph-mon ceph-mgr ceph-osd ceph-mds ceph-common
 LAB = $(CEPH) iproute2 kmod debootstrap qemu-system-x86 qemu-utils busybox-static cpio e2fsprogs openssh-client openssh-server haproxy curl bash zsh fish strace
@@ -82,7 +82,7 @@ $(VENV)/ready: setup.cfg pyproject.toml | packages
 $(NEWEST)/ready: setup.cfg pyproject.toml | packages
 	$(PYTHON) -m venv --system-site-packages $(NEWEST)
 	$(NEWEST)/bin/pip install -q --config-settings editable_mode=compat -e '.[dev]'
-	$(NEWEST)/bin/pip install -q --upgrade --ignore-installed click PyYAML paramiko rich
+	$(NEWEST)/bin/pip install -q --upgrade --ignore-installed click PyYAML paramiko rich tenacity
 	touch $@
 
 install: packages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum, unique
 
 
@@ -72,12 +73,32 @@ class Crashed(CephctlError):
     """The Ceph library took the worker process down with it."""
 
 
-class Unanswered(Unreachable):
-    """A call was still without answer at its deadline."""
+@dataclass(frozen=True)
+class SilentDaemon:
+    """A daemon that does not answer: its name (mon.a, or monitor where that is not known), its address, what is wrong."""
 
-    def __init__(self, whom: str, what: str, seconds: float, hint: str | None = None) -> None:
+    name: str
+    address: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.address} {self.problem}"
+
+
+class Unanswered(Unreachable):
+    """A call was still without answer at its deadline; `silent` are the daemons that do not answer either."""
+
+    def __init__(
+        self,
+        whom: str,
+        what: str,
+        seconds: float,
+        hint: str | None = None,
+        silent: tuple[SilentDaemon, ...] = (),
+    ) -> None:
         super().__init__(f"{whom} did not answer within {seconds:g} s (asked to {what})", hint)
-        self.args = (whom, what, seconds, hint)
+        self.args = (whom, what, seconds, hint, silent)
+        self.silent = silent
         self.whom = whom
         self.what = what
         self.seconds = seconds

@@ -97,7 +97,7 @@ def csv_cell(value: Any) -> Any:
     return "" if raw is None else raw
 
 
-def as_table(value: Any) -> Table:
+def as_table(value: Any) -> Table[Record]:
     if isinstance(value, Table):
         return value
     if not value.columns:
@@ -146,7 +146,7 @@ def many(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
-def grid(table: Table, coloured: bool) -> list[str]:
+def grid(table: Table[Record], coloured: bool) -> list[str]:
     """A table without lines. Columns that no row has anything in are left out."""
     if not table.rows:
         return []
@@ -172,7 +172,7 @@ def grid(table: Table, coloured: bool) -> list[str]:
     return lines
 
 
-def is_empty(table: Table, column: Column) -> bool:
+def is_empty(table: Table[Record], column: Column) -> bool:
     return column.kind is not Kind.LIMIT and all(
         is_blank(getattr(row, column.field)) for row in table.rows
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from cephctl.errors import CephctlError, ExitStatus
 
@@ -43,12 +43,15 @@ class Record:
     sections: ClassVar[tuple[tuple[str, type[Record]], ...]] = ()
 
 
+R_co = TypeVar("R_co", bound=Record, covariant=True)
+
+
 @dataclass(frozen=True)
-class Table:
+class Table(Generic[R_co]):
     """Records of one type, which an empty answer cannot tell."""
 
-    type: type[Record]
-    rows: tuple[Record, ...]
+    type: type[R_co]
+    rows: tuple[R_co, ...]
 
 
 @dataclass(frozen=True)

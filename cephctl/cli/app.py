@@ -19,6 +19,7 @@ from cephctl.text import printable
 if TYPE_CHECKING:
     from cephctl.ceph.commands import Cluster
     from cephctl.ceph.target import Target
+    from cephctl.deps import Deps
     from cephctl.tenants.layout import Tenants
 
 COMPLETION_SECONDS = 1
@@ -100,6 +101,27 @@ class App:
             )
         )
 
+    @cached_property
+    def deps(self) -> Deps:
+        """What is handed down to the logic instead of the application."""
+        from cephctl.deps import Deps
+        from cephctl.haproxy import HAProxy
+        from cephctl.site import site_of
+        from cephctl.ssh.hosts import ask_all
+
+        config = self.config
+        site, socket = site_of(config), config["haproxy.socket"]
+        return Deps(
+            ask=self.ask,
+            ask_nodes=partial(ask_all, config=site.ssh_config),
+            haproxy=HAProxy(socket, config["haproxy.backend"] or None) if socket else None,
+            site=site,
+            nodes=config.nodes,
+            operator_entity=config["ceph.name"],
+            runs=config["runs.directory"],
+            seconds=config["ssh.timeout"],
+        )
+
     # The terminal
 
     def show(self, value: Any) -> None:
@@ -133,7 +155,7 @@ class App:
             for line in error.hint.splitlines():
                 click.echo(f"  {printable(line)}", err=True)
 
-    def confirm(self, plan: Table, question: str) -> None:
+    def confirm(self, plan: Table[Record], question: str) -> None:
         """Show on the terminal what will change and ask; without a terminal, --yes is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError(

@@ -77,7 +77,7 @@ def write_new(path: str, text: str) -> None:
 
 @group.command()
 @click.pass_obj
-def show(app: App) -> Table:
+def show(app: App) -> Table[Record]:
     """Show every setting and its source.
 
     Then the web nodes of the inventory.

@@ -42,7 +42,7 @@ class CheckRow(Record):
     )
 
 
-def listing() -> Table:
+def listing() -> Table[Record]:
     return Table(
         CheckRow,
         tuple(CheckRow(each.code, each.severity, each.title) for each in load_checks().values()),

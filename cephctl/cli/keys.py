@@ -230,7 +230,7 @@ def caps() -> None:
 @caps.command("show")
 @ENTITY
 @click.pass_obj
-def caps_show(app: App, whose: str | None) -> Table:
+def caps_show(app: App, whose: str | None) -> Table[Any]:
     """Show an entity's caps, service by service."""
     from cephctl.cluster.entities import Cap
     from cephctl.cluster.entities import show_caps as shown
@@ -241,7 +241,7 @@ def caps_show(app: App, whose: str | None) -> Table:
 @caps.command("diff")
 @ENTITY
 @click.pass_obj
-def caps_diff(app: App, whose: str | None) -> Table:
+def caps_diff(app: App, whose: str | None) -> Table[Any]:
     """Compare an entity's caps with what a web node needs."""
     return caps_table(app, named(app, whose))
 
@@ -259,18 +259,18 @@ def caps_apply(app: App, whose: str | None) -> Outcome:
 
     name = named(app, whose)
     plan = caps_table(app, name)
-    if not any(row.changed for row in plan.rows):  # type: ignore[attr-defined]  # rows of one type
+    if not any(row.changed for row in plan.rows):
         return Outcome(None, notes=("nothing differs",))
     if app.dry_run:
         return Outcome(plan)
     if not app.yes:
         app.confirm(plan, f"Set the caps of {name}?")
-    wanted = {row.service: row.after for row in plan.rows if row.after}  # type: ignore[attr-defined]
+    wanted = {row.service: row.after for row in plan.rows if row.after}
     list(app.ask(partial(change_caps, name, wanted)))
     return Outcome(plan, notes=("live sessions keep their old caps: cephctl node remount --all",))
 
 
-def caps_table(app: App, name: str) -> Table:
+def caps_table(app: App, name: str) -> Table[Any]:
     from cephctl.cluster.entities import CapChange, caps_changes, template
 
     [wanted] = app.ask(

@@ -75,7 +75,7 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
 
 @group.command("list")
 @click.pass_obj
-def list_nodes(app: App) -> Table:
+def list_nodes(app: App) -> Table[Node]:
     """List the nodes of the inventory.
 
     Nothing is asked; `node health` asks.

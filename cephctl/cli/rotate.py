@@ -223,7 +223,7 @@ def operator() -> str:
         return str(os.getuid())
 
 
-def planned(app: App, plan: Plan, direction: str) -> Table:
+def planned(app: App, plan: Plan, direction: str) -> Table[Record]:
     """What is left to do, with the times that earlier runs took."""
     steps = Rotation(plan, world(app, None), direction, lambda: None).steps()
     took = dict(times(app))

@@ -27,6 +27,7 @@ LAYERS = {
     "cephctl.doctor": "logic",
     "cephctl.nodes": "logic",
     "cephctl.rotation": "logic",
+    "cephctl.deps": "logic",
     "cephctl.ceph": "access",
     "cephctl.haproxy": "access",
     "cephctl.ssh": "access",
