@@ -13,7 +13,7 @@ LAB = $(CEPH) iproute2 kmod debootstrap qemu-system-x86 qemu-utils busybox-stati
 
 apt = dpkg -s $(1) >/dev/null 2>&1 || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends $(1) >/dev/null; }
 
-.PHONY: help demo test check lint types format unit bench faults record generated install clean packages lab-packages lab-clean lab-up lab-down lab-shell
+.PHONY: help demo test test-newest test-cluster test-lab check lint types format unit bench faults record generated install clean packages lab-packages lab-clean lab-up lab-down lab-shell
 
 help:
 	@echo 'make demo          the platform on this machine, and cephctl at work on it'
@@ -31,10 +31,20 @@ help:
 demo: lab-packages $(VENV)/ready
 	tests/lab/demo
 
-test: lint types lab-packages $(NEWEST)/ready
-	# Not the generated files: they are what Debian's click makes.
-	$(NEWEST)/bin/pytest -q cephctl tests/unit tests/cli --deselect tests/cli/test_program.py::test_generated_files_are_up_to_date
-	$(VENV)/bin/pytest
+test: lint types test-newest
+	# The clusters mostly wait, the lab mostly computes: at the same time, each part's output in one piece.
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-cluster test-lab
+
+# Not the generated files: they are what Debian's click makes.
+test-newest: $(NEWEST)/ready
+	$(NEWEST)/bin/pytest -q -n 2 cephctl tests/unit tests/cli --deselect tests/cli/test_program.py::test_generated_files_are_up_to_date
+
+# A worker has a cluster of its own, on an address of its own; most of its time it waits.
+test-cluster: lab-packages $(VENV)/ready
+	$(VENV)/bin/pytest -q -n 4 --dist worksteal cephctl tests/unit tests/cli tests/cluster tests/ssh
+
+test-lab: lab-packages $(VENV)/ready
+	$(VENV)/bin/pytest -q tests/lab
 
 check: lint types unit
 
@@ -50,7 +60,7 @@ format: $(VENV)/ready
 	$(VENV)/bin/ruff format .
 
 unit: $(VENV)/ready
-	$(VENV)/bin/pytest -q cephctl tests/unit tests/cli
+	$(VENV)/bin/pytest -q -n 2 cephctl tests/unit tests/cli
 
 bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench
@@ -58,7 +68,8 @@ bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench_rotation
 
 faults: lab-packages $(VENV)/ready
-	$(VENV)/bin/pytest -q -m "" tests/lab tests/cluster/test_rotation.py
+	$(VENV)/bin/pytest -q -n 4 --dist worksteal -m "" tests/cluster/test_rotation.py
+	$(VENV)/bin/pytest -q -m "" tests/lab
 
 record: lab-packages $(VENV)/ready
 	CEPHCTL_RECORD=tests/facts $(VENV)/bin/pytest -q -m "" tests/lab/test_faults.py

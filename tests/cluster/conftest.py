@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ import pytest
 
 from tests.cluster.storage import Storage
 from tests.command import Cephctl
-from tests.lab.ceph import Cluster, free_ports
+from tests.lab.ceph import Cluster
 from tests.lab.image import ceph_root
 from tests.lab.platform import HOST_RELEASE, RELEASES
 
 # So that tests wait less: for an MDS's restart after clients were killed (45 s), for recursive statistics (10 s).
 SETTINGS = "mds reconnect timeout = 3\nmds scatter nudge interval = 1\n"
+ADDRESSES = Path("/run/cephctl-test-addresses")
 TENANTS = ("acme", "blog", "shop")
 
 
@@ -47,17 +50,27 @@ class Site:
     config: Path
 
 
+@pytest.fixture(scope="session")
+def own_address() -> Iterator[str]:
+    """A loopback address that no other worker, and no other run of the tests, has a cluster on."""
+    ADDRESSES.mkdir(exist_ok=True)
+    for number in range(1, 255):
+        with (ADDRESSES / str(number)).open("w") as claim:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                yield f"127.7.{number}.1"
+                return
+    pytest.fail("254 clusters are running already")
+
+
 @pytest.fixture(scope="session", params=RELEASES)
 def cluster(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_address: str
 ) -> Iterator[Cluster]:
     if os.geteuid():
         pytest.fail("the cluster's tests need root: a newer Ceph runs in a chroot")
     root = None if request.param == HOST_RELEASE else ceph_root(request.param)
-    v2, v1 = free_ports(2)
-    made = Cluster(
-        tmp_path_factory.mktemp(request.param), ports=(v2, v1), root=root, settings=SETTINGS
-    )
+    made = Cluster(tmp_path_factory.mktemp(request.param), own_address, root=root, settings=SETTINGS)
     try:
         made.up()
         yield made

@@ -46,7 +46,7 @@ def test_mon_frozen(site: Site, command: tuple[str, ...]) -> None:
         result = site.cephctl(*command, *TIMEOUT)
     assert result.status == 4
     assert result.stdout == ""
-    assert "monitor 127.0.0.1 did not answer within 2 s" in result.stderr
+    assert f"monitor {site.cluster.address} did not answer within 2 s" in result.stderr
     assert "says nothing" in result.stderr
 
 
@@ -57,7 +57,7 @@ def test_mds_frozen(site: Site, command: tuple[str, ...], healthy_again: None) -
         result = site.cephctl(*command, *TIMEOUT)
     assert result.status == 4
     assert f"{mds} did not answer within 2 s" in result.stderr
-    assert f"{mds} at 127.0.0.1:" in result.stderr
+    assert f"{mds} at {site.cluster.address}:" in result.stderr
     if command == ("mds", "status"):
         assert mds.removeprefix("mds.") in result.stdout
 
@@ -68,7 +68,7 @@ def test_osd_frozen_is_named_though_the_mds_is_asked(site: Site, command: tuple[
     with frozen(site.cluster, "osd.0"):
         result = site.cephctl(*command, *TIMEOUT)
     assert result.status == 4
-    assert "osd.0 at 127.0.0.1:" in result.stderr
+    assert f"osd.0 at {site.cluster.address}:" in result.stderr
 
 
 @pytest.mark.parametrize("command", commands.READS, ids=commands.name)
