@@ -1,4 +1,4 @@
-"""CephX keys, keyrings and caps: read and compared, never shown."""
+"""CephX keys and keyrings: read and compared, never shown."""
 
 from __future__ import annotations
 
@@ -16,33 +16,12 @@ from cephctl.cephconf import MalformedFile, parse_sections, plain_text
 KEY_TYPES = {1: "aes", 2: "aes256k"}
 # Ceph encodes a key as type, creation seconds and nanoseconds, length, then the secret itself.
 HEADER = struct.Struct("<HIIH")
-SERVICES = ("mon", "mgr", "osd", "mds")
 
-MON_CAPS: Mapping[str, str] = {
-    "": "allow r",
-    "auth get": 'allow command "auth get" with entity=client.web',
-    "osd blocklist": 'allow command "osd blocklist"',
-    "mds fail": "allow service mds rw",
-}
-"""What each command to the monitors needs; "" stands for all that only read. `mds fail` wants its whole service: naming the command
-is not enough (measured, 16.2)."""
-OPERATOR_CAPS: Mapping[str, str] = {"mon": ", ".join(MON_CAPS.values()), "mds": "allow *"}
-"""The least that all commands need. `mds 'allow *'` because the MDS gives its session list to nobody with less (16.2), and quotas need
-its `p` anyway."""
-
-
-KEYS_CAPS: Mapping[str, str] = {
-    "mon": ", ".join(
-        f'allow command "auth {verb}"' for verb in ("ls", "get", "import", "rm", "caps")
-    ),
-    "osd": "allow rwx namespace=cephctl",
-}
-"""What changing keys and caps needs beyond that. Ceph can scope `auth import` to no entity: who may use it can give himself any caps."""
 SECRET_BYTES = {"aes": 16, "aes256k": 32}
 
 
 class MalformedKey(ValueError):
-    """Text that is no CephX key; the message says why and never quotes it."""
+    """Text that is not a CephX key; the message says why and never quotes it."""
 
 
 @dataclass(frozen=True)
@@ -145,38 +124,3 @@ def credential(entity: str, values: Mapping[str, str]) -> Credential:
         name.removeprefix("caps "): cap for name, cap in values.items() if name.startswith("caps ")
     }
     return Credential(entity, key, caps)
-
-
-def parse_caps(words: list[str]) -> dict[str, str]:
-    """Caps as they stand on a command line: service, cap, service, cap.
-
-    >>> parse_caps(["mon", "allow r", "osd", "allow rw pool=x"])
-    {'mon': 'allow r', 'osd': 'allow rw pool=x'}
-    """
-    if len(words) % 2:
-        raise ValueError(f"caps come in pairs; '{words[-1]}' has no cap")
-    caps = dict(zip(words[::2], words[1::2], strict=True))
-    if unknown := [service for service in caps if service not in SERVICES]:
-        raise ValueError(f"'{unknown[0]}' is no service; services are {', '.join(SERVICES)}")
-    return caps
-
-
-def caps_command(verb: str, entity: str, caps: Mapping[str, str]) -> str:
-    """The `ceph auth` command with these caps. It always names every service: `auth caps` deletes what it does not name.
-
-    >>> caps_command("caps", "client.a", {"mon": "allow r"})
-    "ceph auth caps client.a mon 'allow r'"
-    """
-    return f"ceph auth {verb} {entity} " + " ".join(
-        f"{service} '{cap}'" for service, cap in caps.items()
-    )
-
-
-def web_caps(filesystem: str, root: str) -> dict[str, str]:
-    """The caps of an entity that mounts one directory of one file system: no more, and no service less."""
-    path = "" if root == "/" else f" path={root}"
-    return {
-        "mon": "allow r",
-        "osd": f"allow rw tag cephfs data={filesystem}",
-        "mds": f"allow rw{path}",
-    }

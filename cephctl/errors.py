@@ -53,6 +53,13 @@ class Refused(CephctlError):
     status = ExitStatus.REFUSED
 
 
+class Cancelled(Refused):
+    """The operator answered no; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled; nothing was changed")
+
+
 class NotFound(CephctlError):
     """The object does not exist."""
 

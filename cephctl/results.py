@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
 from cephctl.errors import CephctlError, ExitStatus
+from cephctl.remedy import Command
 
 FORMATS = ("table", "json", "yaml", "csv")
 
@@ -59,9 +61,32 @@ class Outcome:
     """A result together with how it ended: what failed is said after the result, and decides the exit status."""
 
     value: Any
-    status: ExitStatus = ExitStatus.OK
+    status: int = ExitStatus.OK
     errors: tuple[CephctlError, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a command would change: it is shown, then asked, then executed. With `refused` it is not.
+
+    `shown` is None when there is nothing to change. `warnings` are for the operator, before the question.
+    """
+
+    shown: Table[Any] | Record | None
+    question: str
+    execute: Callable[[], Outcome]
+    refused: tuple[CephctlError, ...] = ()
+    warnings: tuple[str, ...] = ()
+    otherwise: Outcome | None = None
+    """The outcome when nothing is executed: a dry run, or nothing to change."""
+
+
+def status_of_errors(errors: Sequence[CephctlError], asked: int) -> ExitStatus:
+    """Nodes that gave no answer: all of them is UNREACHABLE, some PARTIAL."""
+    if not errors:
+        return ExitStatus.OK
+    return ExitStatus.UNREACHABLE if len(errors) == asked else ExitStatus.PARTIAL
 
 
 class Severity(IntEnum):
@@ -77,8 +102,8 @@ class Severity(IntEnum):
 class Finding(Record):
     """One entry of `ceph health detail`, or one of ours in its shape.
 
-    `node_says` and `cluster_says` are the evidence of the two sides. `remedy` is the next command, ready to paste; it is for
-    this machine, or for `remedy_host` where that is given.
+    `node_says` and `cluster_says` are the evidence of the two sides. `remedy` is the next command, ready to paste
+    into a shell of this machine, or of `remedy_host` where that is given; `commands` are the same as data.
     """
 
     code: str
@@ -89,6 +114,7 @@ class Finding(Record):
     cluster_says: tuple[str, ...] = ()
     remedy: str | None = None
     remedy_host: str | None = None
+    commands: tuple[Command, ...] = ()
 
     columns = (
         Column("severity", "SEVERITY", Kind.SEVERITY),

@@ -17,7 +17,7 @@ class Site:
     entity: str
     options: str
     sentinel: str
-    filesystem: str | None
+    file_system: str | None
     ssh_config: str | None
 
     @property
@@ -30,6 +30,11 @@ class Site:
         return f"/etc/ceph/ceph.{self.entity}.secret"
 
     @property
+    def sentinel_path(self) -> str:
+        """The sentinel's path in the file system."""
+        return f"{self.root.rstrip('/')}/{self.sentinel}"
+
+    @property
     def keyring(self) -> str:
         return f"/etc/ceph/ceph.{self.entity}.keyring"
 
@@ -37,9 +42,10 @@ class Site:
     def conf(self) -> str:
         return "/etc/ceph/ceph.conf"
 
-    def ssh(self, node: str) -> str:
+    def ssh(self, node: str) -> list[str]:
+        """The ssh command that leads to a node."""
         # -n: it may stand before a command that asks something.
-        return f"ssh -n -F {self.ssh_config} {node}" if self.ssh_config else f"ssh -n {node}"
+        return ["ssh", "-n", *(["-F", self.ssh_config] if self.ssh_config else []), node]
 
 
 def site_of(config: Config) -> Site:
@@ -49,7 +55,7 @@ def site_of(config: Config) -> Site:
         entity=config["mount.entity"],
         options=config["mount.options"],
         sentinel=config["mount.sentinel"],
-        filesystem=config["ceph.filesystem"] or None,
+        file_system=config["ceph.filesystem"] or None,
         ssh_config=config["ssh.config"] or None,
     )
 

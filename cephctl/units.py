@@ -29,10 +29,10 @@ def parse_size(text: str) -> int:
         )
     match = _SIZE.fullmatch(text)
     if not match:
-        raise ValueError(f"'{text}' is no size; write {SIZE_FORMS}")
+        raise ValueError(f"'{text}' is not a size; write {SIZE_FORMS}")
     number, unit = match.groups()
     if not unit and "." in number:
-        raise ValueError(f"'{text}' is no whole number of bytes; write {SIZE_FORMS}")
+        raise ValueError(f"'{text}' is not a whole number of bytes; write {SIZE_FORMS}")
     whole, _, fraction = number.partition(".")
     factor = 1 << 10 * (UNITS.index(unit.upper()) + 1) if unit else 1
     size: int = int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
@@ -92,3 +92,13 @@ def percent(used: int, limit: int) -> float | None:
     (33.3, None)
     """
     return round(100 * used / limit, 1) if limit else None
+
+
+def version_numbers(text: str) -> tuple[int, int]:
+    """The first two numbers of a version; 0 for what is not there.
+
+    >>> version_numbers("6.1.0-56-amd64"), version_numbers("252"), version_numbers("")
+    ((6, 1), (252, 0), (0, 0))
+    """
+    numbers = [int(word) for word in re.findall(r"\d{1,9}", text)[:2]]
+    return (numbers[0] if numbers else 0, numbers[1] if len(numbers) > 1 else 0)

@@ -11,16 +11,19 @@ import click
 
 from cephctl.cli import root
 from cephctl.cli.completion import script
-from cephctl.doctor.verdict import load_checks
+from cephctl.doctor.check import load_checks
+from cephctl.doctor.report import remedy_of
+from cephctl.doctor.verdict import UNREADABLE, UNREADABLE_EXPLANATION, UNREADABLE_TITLE
 
 HERE = Path(__file__).resolve().parent
 CHECKS_INTRODUCTION = """\
-cephctl node doctor gathers facts on the web nodes and in the cluster, and each check judges them. For every node one finding is the
-primary cause: of the worst the deepest, in the order login, clock, network, authentication, blocklist, MDS, OSD, local configuration.
-The others are listed as its consequences, or as warnings of what will go wrong later. A check whose facts could not be read says so:
-FACTS_UNREADABLE.
+cephctl node doctor gathers facts on the web nodes and in the cluster, and evaluates them with these checks. For every node one
+finding is the primary cause: of the worst the deepest. The order is login, clock, network, authentication, blocklist, MDS, OSD, local
+configuration. The other findings are listed as consequences, or as warnings of later failures. If a check cannot read its facts, the
+finding is FACTS_UNREADABLE.
 
-Codes are never renamed. cephctl node doctor --explain CODE shows one of these texts, --only and --skip choose checks.
+Codes are never renamed. cephctl node doctor --explain CODE prints one of these texts. --only and --skip select checks. In a remedy,
+NODE, PATH, UNIT and MONITOR stand for the names.
 """
 SHELL_FILES = {"bash": "cephctl.bash", "zsh": "_cephctl", "fish": "cephctl.fish"}
 
@@ -70,8 +73,9 @@ def checks_page() -> str:
             *paragraphs(check.explanation),
         ]
         if check.remedy:
-            lines += [".PP", "Remedy:", ".BR", f"\\fB{escape(check.remedy)}\\fR"]
-    lines += [".SH SEE ALSO", ".BR cephctl (8)"]
+            lines += [".PP", "Remedy:", ".BR", f"\\fB{escape(remedy_of(check))}\\fR"]
+    lines += [f".SS {escape(UNREADABLE)} (UNKNOWN)", f"\\fI{escape(UNREADABLE_TITLE)}.\\fR"]
+    lines += [*paragraphs(UNREADABLE_EXPLANATION), ".SH SEE ALSO", ".BR cephctl (8)"]
     return "\n".join(lines) + "\n"
 
 

@@ -81,12 +81,12 @@ def inquest(target: Target, silence: Unanswered, session: Mounted | None) -> Una
 
 def unexplained(target: Target) -> str:
     """Every daemon says hello, and yet an MDS is silent: 18.2 does not answer a client without mds caps at all (measured)."""
+    from cephctl.caps import MDS_CAPS
     from cephctl.ceph.login import caps_hint
-    from cephctl.cephx import OPERATOR_CAPS
 
     return (
         "every daemon that was asked is alive; the MDS may be overloaded, or "
-        f"{target.entity} may lack mds '{OPERATOR_CAPS['mds']}':\n{caps_hint(target.entity)}"
+        f"{target.entity} may lack mds '{MDS_CAPS}':\n{caps_hint(target)}"
     )
 
 

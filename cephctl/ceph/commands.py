@@ -8,9 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cephctl.caps import KEYS_CAPS, MDS_CAPS, mon_caps
 from cephctl.ceph.login import Login, caps_hint, create_hint, is_operators
+from cephctl.ceph.target import Target
 from cephctl.ceph.worker import Report, Waiting
-from cephctl.cephx import KEYS_CAPS, MON_CAPS, OPERATOR_CAPS
 from cephctl.errors import (
     Blocklisted,
     CephctlError,
@@ -91,13 +92,12 @@ class Cluster:
             raise Unreachable(f"cannot connect to {self.monitors_named()}: {error}") from None
 
     def refused(self) -> CephctlError:
-        entity = self.target.entity
+        target = self.target
+        hints = [create_hint(target), *([caps_hint(target)] if is_operators(target.entity) else [])]
         return Unreachable(
-            f"the monitors refused {entity}: its key in {self._keyring} is not the cluster's, or the cluster does not know it, "
-            f"or it lacks mon '{MON_CAPS['']}'",
-            f"{create_hint(entity)}\n{caps_hint(entity)}"
-            if is_operators(entity)
-            else create_hint(entity),
+            f"the monitors refused {target.entity}: its key in {self._keyring} is wrong, "
+            "the cluster does not have it, or it lacks mon 'allow r'",
+            "\n".join(hints),
         )
 
     @property
@@ -149,10 +149,7 @@ class Cluster:
                 raise Unanswered(whom, f"answer '{prefix}'", self.target.seconds)
             case errno.EACCES | errno.EPERM:
                 service = "mds" if whom.startswith("mds.") else "mon"
-                cap = f'allow command "{prefix}"' if prefix.startswith("auth ") else MON_CAPS[""]
-                raise denied(
-                    self.target.entity, f"run '{prefix}'", service, MON_CAPS.get(prefix, cap)
-                )
+                raise denied(self.target, f"run '{prefix}'", service, prefix)
             case errno.ENOENT:
                 raise NotFound(f"{whom}: '{prefix}': {text or 'no such object'}")
             case errno.ESHUTDOWN:
@@ -167,19 +164,21 @@ def fsid_of(cluster: Cluster) -> Generator[str]:
     yield str(cluster.command("mon dump")["fsid"])
 
 
-def denied(entity: str, deed: str, service: str, mon_cap: str = MON_CAPS[""]) -> Denied:
-    """The error for caps that do not suffice."""
-    if service == "osd" or mon_cap in KEYS_CAPS["mon"].split(", "):
-        needed = mon_cap if service == "mon" else KEYS_CAPS[service]
-        return Denied(
-            f"{entity} may not {deed}: it lacks {service} '{needed}'",
-            "keys are changed as client.admin: -n client.admin",
-        )
-    needed = mon_cap if service == "mon" else OPERATOR_CAPS[service]
-    return Denied(
-        f"{entity} may not {deed}: it lacks {service} '{needed}'",
-        caps_hint(entity),
-    )
+def denied(target: Target, deed: str, service: str, prefix: str = "") -> Denied:
+    """The error for caps that do not suffice; `prefix` is the command that was denied."""
+    needed, hint = cap_for(target, service, prefix), caps_hint(target)
+    if needed in (*KEYS_CAPS.values(), *KEYS_CAPS["mon"].split(", ")):
+        hint = "keys are changed as client.admin: -n client.admin"
+    return Denied(f"{target.entity} may not {deed}: it lacks {service} '{needed}'", hint)
+
+
+def cap_for(target: Target, service: str, prefix: str) -> str:
+    """The cap that a command needs, or access to OSDs or the MDS."""
+    if service != "mon":
+        return KEYS_CAPS["osd"] if service == "osd" else MDS_CAPS
+    caps = mon_caps(target.mounted_as)
+    plain = f'allow command "{prefix}"' if prefix.startswith("auth ") else caps[""]
+    return caps.get(prefix, plain)
 
 
 def decode(prefix: str, output: bytes) -> Any:
@@ -195,5 +194,5 @@ def decode(prefix: str, output: bytes) -> Any:
     except ValueError:
         # Not what it is: an answer may hold a key.
         raise UnexpectedAnswer(
-            f"the answer to '{prefix}' is no JSON ({len(output)} bytes)"
+            f"the answer to '{prefix}' is not JSON ({len(output)} bytes)"
         ) from None

@@ -202,7 +202,7 @@ class FileSystem:
             case errno.ENOENT:
                 return NotFound(f"cannot {deed}: no such file or directory")
             case errno.EACCES | errno.EPERM:
-                return denied(self._cluster.target.entity, deed, "mds")
+                return denied(self._cluster.target, deed, "mds")
             case errno.ESHUTDOWN:
                 return Blocklisted(EVICTED, EVICTED_HINT)
             case errno.ETIMEDOUT:
@@ -216,7 +216,7 @@ def mount(cluster: Cluster) -> FileSystem:
     """The file system to work on, if its MDS can be expected to answer: a mount without one would only wait."""
     dump = cluster.command("fs dump")
     systems = {each["mdsmap"]["fs_name"]: each["mdsmap"] for each in dump["filesystems"]}
-    name = choose(systems, cluster.target.filesystem)
+    name = choose(systems, cluster.target.file_system)
     mdsmap = systems[name]
     daemons = {
         info["rank"]: info

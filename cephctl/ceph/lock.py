@@ -152,7 +152,7 @@ def namespace(cluster: Cluster) -> Iterator[rados.Ioctx]:
         raise Unanswered(f"pool {pool}", "lock the run", cluster.target.seconds) from None
     except rados.Error as error:
         if error.errno in (errno.EPERM, errno.EACCES):
-            raise denied(cluster.target.entity, f"lock in pool {pool}", "osd") from None
+            raise denied(cluster.target, f"lock in pool {pool}", "osd") from None
         raise CephctlError(f"cannot lock in pool {pool}: {error}") from None
     finally:
         ioctx.close()
@@ -160,7 +160,7 @@ def namespace(cluster: Cluster) -> Iterator[rados.Ioctx]:
 
 def metadata_pool(cluster: Cluster) -> str:
     systems = cluster.command("fs ls")
-    named = [each for each in systems if cluster.target.filesystem in (None, each["name"])]
+    named = [each for each in systems if cluster.target.file_system in (None, each["name"])]
     if not named:
         raise UnexpectedAnswer("there is no file system, so no metadata pool to lock in")
     return str(named[0]["metadata_pool"])

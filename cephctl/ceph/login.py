@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from cephctl.caps import caps_command, operator_caps
 from cephctl.ceph.target import Target
 from cephctl.cephconf import MalformedFile, lookup, parse_sections, plain_text
-from cephctl.cephx import OPERATOR_CAPS, caps_command, parse_keyring
+from cephctl.cephx import parse_keyring
 from cephctl.errors import UsageError
 
 # [IPv6], bare IPv6, or IPv4 and names; then a port.
@@ -43,7 +44,7 @@ def check(target: Target) -> Login:
             f"{target.conf} names no monitor", "it needs 'mon host = ADDRESS' in [global]"
         )
     keyring = find_keyring(target, lookup(sections, target.entity, "keyring"))
-    check_keyring(keyring, target.entity)
+    check_keyring(keyring, target)
     return Login(target, keyring, monitors)
 
 
@@ -91,7 +92,7 @@ def find_keyring(target: Target, configured: str | None) -> str:
             return path
     raise UsageError(
         f"no keyring for {target.entity}: looked for {', '.join(paths)}",
-        create_hint(target.entity),
+        create_hint(target),
     )
 
 
@@ -106,42 +107,45 @@ def expand(name: str, target: Target) -> str:
     return re.sub(r"\$\{?(cluster|name|type|id)\}?", lambda match: values[match[1]], name)
 
 
-def check_keyring(path: str, entity: str) -> None:
-    hint = create_hint(entity)
+def check_keyring(path: str, target: Target) -> None:
+    hint, entity = create_hint(target), target.entity
     text = read(path, f"keyring of {entity}", hint)
     try:
         credentials = parse_keyring(text.encode())
     except MalformedFile as error:
         raise UsageError(f"keyring {path} is damaged: {error}", hint) from None
     if entity not in credentials:
-        there = ", ".join(sorted(credentials)) or "nobody"
+        there = ", ".join(sorted(credentials)) or "no entity"
         raise UsageError(f"keyring {path} has no key for {entity}, only for {there}", hint)
 
 
 def is_operators(entity: str) -> bool:
-    """Whether an entity is cephctl's own, so that its caps may be told to be replaced."""
+    """Whether an entity is cephctl's own, so that replacing its caps may be suggested."""
     return entity.partition(".")[2].startswith("cephctl")
 
 
-def create_hint(entity: str) -> str:
-    """How to get a keyring. Never onto a file that may hold other keys: `ceph -o` empties it before it asks."""
-    if not is_operators(entity):
-        return f"give {entity}'s keyring with --keyring, or log in as client.cephctl; 'cephctl config init' says how to create that"
-    return f"on a node with client.admin: {create_command(entity)}"
+def create_hint(target: Target) -> str:
+    """How to get a keyring. Never into a file that may contain other keys: `ceph -o` truncates it first."""
+    if not is_operators(target.entity):
+        return (
+            f"give {target.entity}'s keyring with --keyring, or log in as client.cephctl; "
+            "'cephctl config init' prints how to create it"
+        )
+    return f"where client.admin is available: {create_command(target.entity, target.mounted_as)}"
 
 
-def create_command(entity: str) -> str:
+def create_command(entity: str, mounted_as: str) -> str:
     """The command that creates the operator's entity, or prints it when it exists."""
-    return (
-        f"(umask 077; {caps_command('get-or-create', entity, OPERATOR_CAPS)} -o ./{entity}.keyring)"
-    )
+    command = caps_command("get-or-create", entity, operator_caps(mounted_as))
+    return f"(umask 077; {command} -o ./{entity}.keyring)"
 
 
-def caps_hint(entity: str) -> str:
+def caps_hint(target: Target) -> str:
     """How to grant what is missing. `auth caps` deletes what it does not name, so only our own entity's is spelled out."""
-    if is_operators(entity):
-        return f"on a node with client.admin: {caps_command('caps', entity, OPERATOR_CAPS)}"
+    if is_operators(target.entity):
+        command = caps_command("caps", target.entity, operator_caps(target.mounted_as))
+        return f"where client.admin is available: {command}"
     return (
-        f"log in as client.cephctl, which 'cephctl config init' says how to create; or see 'ceph auth get {entity}' and "
-        "repeat all of its caps with 'ceph auth caps', which deletes those it does not name"
+        "log in as client.cephctl ('cephctl config init' prints how to create it); or see "
+        f"'ceph auth get {target.entity}' and repeat all of its caps with 'ceph auth caps'"
     )

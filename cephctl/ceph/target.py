@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """A cluster and a login on it. `timeout` is how many seconds one answer may take."""
+    """A cluster and a login on it. `timeout` is how many seconds one answer may take.
+
+    `mounted_as` is the web nodes' entity, which the caps of the login must name.
+    """
 
     conf: str
     entity: str
     keyring: str | None
-    filesystem: str | None
+    file_system: str | None
     timeout: float
     cluster: str = "ceph"
+    mounted_as: str = "client.web"
 
     @property
     def seconds(self) -> int:

@@ -12,7 +12,7 @@ import click
 from cephctl import __version__
 from cephctl.cli.app import App
 from cephctl.cli.options import global_options, near_command
-from cephctl.errors import CephctlError, ExitStatus, UsageError
+from cephctl.errors import Cancelled, CephctlError, ExitStatus, UsageError
 from cephctl.results import Outcome
 
 # Noun → what its help line says. Nothing is imported until a noun is used.
@@ -88,7 +88,7 @@ def root(ctx: click.Context) -> None:
 
 @root.result_callback()
 @click.pass_obj
-def show(app: App, value: Any) -> ExitStatus:
+def show(app: App, value: Any) -> int:
     """Print what a command returned: the only printer of results."""
     outcome = value if isinstance(value, Outcome) else Outcome(value)
     if outcome.value is not None:
@@ -117,6 +117,19 @@ def usage_error(error: click.ClickException) -> UsageError:
     return UsageError(message[:1].lower() + message[1:], hint)
 
 
+def failed(app: App, error: CephctlError) -> ExitStatus:
+    """Say why a command failed; its exit status."""
+    if app.debug:
+        import traceback
+
+        traceback.print_exc()
+    if isinstance(error, Cancelled):
+        app.say(error.message)
+    else:
+        app.error(error)
+    return error.status
+
+
 def execute(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit status."""
     app = App()
@@ -124,12 +137,7 @@ def execute(arguments: Sequence[str]) -> int:
         status = root.main(list(arguments), prog_name="cephctl", standalone_mode=False, obj=app)
         sys.stdout.flush()
     except CephctlError as error:
-        if app.debug:
-            import traceback
-
-            traceback.print_exc()
-        app.error(error)
-        return error.status
+        return failed(app, error)
     except click.ClickException as error:
         return misused(app, error)
     except (KeyboardInterrupt, click.Abort):

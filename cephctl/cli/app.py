@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cephctl.config import Config, load
-from cephctl.errors import CephctlError, ExitStatus, Interrupted, UsageError
-from cephctl.results import Outcome, Record, Table
+from cephctl.errors import Cancelled, CephctlError, ExitStatus, Interrupted, UsageError
+from cephctl.results import Outcome, Proposal, Record, Table
 from cephctl.text import printable
 
 if TYPE_CHECKING:
@@ -67,9 +67,10 @@ class App:
             conf=config["ceph.conf"],
             entity=config["ceph.name"],
             keyring=config["ceph.keyring"] or None,
-            filesystem=config["ceph.filesystem"] or None,
+            file_system=config["ceph.filesystem"] or None,
             timeout=config["ceph.timeout"],
             cluster=self.flags.get("cluster", "ceph"),
+            mounted_as=config["mount.entity"],
         )
 
     def ask(self, question: Callable[[Cluster], Generator[Any, None, None]]) -> Iterator[Any]:
@@ -155,17 +156,32 @@ class App:
             for line in error.hint.splitlines():
                 click.echo(f"  {printable(line)}", err=True)
 
-    def confirm(self, plan: Table[Record], question: str) -> None:
+    def confirm(self, plan: Table[Any] | Record, question: str) -> None:
         """Show on the terminal what will change and ask; without a terminal, --yes is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise UsageError(
-                "this changes something, and there is no terminal to ask on",
-                "add --yes, or --dry-run to see what it would do",
+                "confirmation required, but stdin is not a terminal",
+                "add --yes; --dry-run shows what would change",
             )
         from cephctl.render import render
 
         render(plan, "table", sys.stderr, self.colour)
-        click.confirm(question, abort=True, err=True)
+        if not click.confirm(question, err=True):
+            raise Cancelled
+
+    def carry_out(self, proposal: Proposal) -> Outcome:
+        """Show what would change, ask, and do it. --dry-run shows it only; --yes does not ask."""
+        if proposal.refused:
+            first = proposal.refused[0].status
+            status = first if len(proposal.refused) == 1 else ExitStatus.REFUSED
+            return Outcome(None, status, proposal.refused)
+        if self.dry_run or proposal.shown is None:
+            return proposal.otherwise or Outcome(proposal.shown, notes=proposal.warnings)
+        for warning in proposal.warnings:
+            self.warn(warning)
+        if not self.yes:
+            self.confirm(proposal.shown, proposal.question)
+        return proposal.execute()
 
 
 def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:

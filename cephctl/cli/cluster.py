@@ -8,8 +8,6 @@ import click
 
 from cephctl.cli.app import App, table
 from cephctl.cli.options import FAIL_ON, Noun, status_of_findings
-from cephctl.config import Node
-from cephctl.errors import Refused
 from cephctl.results import Outcome, Table
 
 
@@ -57,37 +55,15 @@ def remove(app: App, address: str, force: bool) -> Outcome:
     entry protects the data from what it may still write: then it is refused, and a remount is what helps.
     """
     from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
+    from cephctl.nodes.clients import refuse_if_running
 
     [entry] = app.ask(partial(find_entry, address, app.config.nodes))
     plan = Table(BlocklistEntry, (entry,))
     node = next((node for node in app.config.nodes if node.name == entry.node), None)
     if node and not entry.range and not force:
-        refuse_live(app, node, address)
+        refuse_if_running(app.deps, node, address)
     if app.dry_run:
         return Outcome(plan)
     if not app.yes:
         app.confirm(plan, f"Remove {address} from the blocklist?")
     return Outcome(Table(BlocklistEntry, tuple(app.ask(partial(remove, entry)))))
-
-
-def refuse_live(app: App, node: Node, address: str) -> None:
-    """Ask the node whether the client of this instance still lives."""
-    from cephctl.cli.doctor import nodes_facts
-
-    [facts] = nodes_facts(app, [node])
-    if facts.failure:
-        raise Refused(
-            f"{node.name} cannot be asked whether that client still lives: {facts.failure['problem']}",
-            "--force removes it all the same",
-        )
-    clients = facts.facts.get("clients")
-    if not isinstance(clients, list):
-        raise Refused(
-            f"{node.name} does not tell whether that client still lives: {clients}",
-            "--force removes it all the same",
-        )
-    if any(client["instance"] == address for client in clients):
-        raise Refused(
-            f"{address} is a live client of {node.name}, and stays rejected whatever the blocklist says",
-            f"cephctl node remount {node.name}",
-        )

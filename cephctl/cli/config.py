@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from cephctl.cli.app import App
 from cephctl.cli.options import Noun, status_of_findings
-from cephctl.config import SYSTEM_PATH, template, user_path
-from cephctl.errors import CephctlError, Interrupted, Refused, UsageError
-from cephctl.results import Column, Finding, Outcome, Record, Severity, Table
+from cephctl.config import SYSTEM_PATH, load, template, user_path
+from cephctl.files import create_file
+from cephctl.results import Column, Finding, Outcome, Record, Table
 
 
 @dataclass(frozen=True)
@@ -39,14 +36,15 @@ def group() -> None:
 def init(app: App) -> str | None:
     """Write a configuration file.
 
-    It has every setting explained. Printed is the command that creates the operator's entity in the cluster. Root's file goes to /etc/cephctl/cephctl.toml, anybody else's to ~/.config/cephctl/cephctl.toml; --config names another
-    place. A file that is there is never overwritten. --dry-run prints the file instead.
+    The file explains every setting. The command that creates the operator's entity in the cluster is printed. Root's file is
+    /etc/cephctl/cephctl.toml, other users' ~/.config/cephctl/cephctl.toml; --config names another one. An existing file is never
+    overwritten. --dry-run prints the file instead.
     """
     if app.dry_run:
         return template()
     named = app.flags.get("config") or os.environ.get("CEPHCTL_CONFIG")
     path = named or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
-    write_new(path, template())
+    create_file(path, template(), 0o644, "edit it, or see 'cephctl config show'")
     app.say(f"wrote {path}")
     return create_entity(app)
 
@@ -55,24 +53,16 @@ def create_entity(app: App) -> str:
     from cephctl.ceph.login import create_command
 
     entity = app.flags.get("entity") or "client.cephctl"
+    command = create_command(entity, mounted_as(app))
     return (
-        "# once, on a node with client.admin; then move the file to "
-        f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n{create_command(entity)}\n"
+        "# once, where client.admin is available; then move the file to "
+        f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n{command}\n"
     )
 
 
-def write_new(path: str, text: str) -> None:
-    """Create a file that is not there yet."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "x") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Refused(
-            f"{path} is there already; nothing was changed", "edit it, or see 'cephctl config show'"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+def mounted_as(app: App) -> str:
+    """The web nodes' entity as it is configured so far."""
+    return str(load(None, {}, os.environ | {"CEPHCTL_CONFIG": os.devnull})["mount.entity"])
 
 
 @group.command()
@@ -95,65 +85,15 @@ def show(app: App) -> Table[Record]:
 @group.command()
 @click.pass_obj
 def check(app: App) -> Outcome:
-    """Try what the configuration promises.
+    """Test the configuration: files, login, caps, nodes.
 
-    Files, login, caps, file system, tenants' root, the web nodes' entity, and a login on every web node. Each problem is one finding with the next step; with an ERR among them, the exit status is 3.
+    It tests the file system, the tenants' root, the web nodes' entity, and a login on every web node. Each problem is one finding
+    with the next step. With an ERR among them the exit status is 3.
     """
-    found = tuple(problems(app))
-    if not found:
-        app.say(f"{app.config['ceph.name']} can do all that cephctl needs")
-    return Outcome(Table(Finding, found), status_of_findings(found, "err"))
-
-
-def problems(app: App) -> Iterator[Finding]:
-    if not app.config.nodes:
-        yield Finding(
-            "CONFIG_NO_NODES",
-            Severity.WARN,
-            "there are no web nodes in the inventory",
-            ("add [nodes.NAME] with address and shard to cephctl.toml",),
-        )
-    yield from cluster_problems(app)
-    yield from node_problems(app)
-
-
-def cluster_problems(app: App) -> Iterator[Finding]:
-    """Each thing that does not work. What cannot be tried because of another problem is left out."""
-    from cephctl.cluster.sessions import read_sessions
-    from cephctl.cluster.status import read_status
-    from cephctl.nodes.push import read_credentials
+    from cephctl.doctor.configuration import problems
     from cephctl.tenants.layout import list_tenants
 
-    trials: dict[str, Callable[[], Iterator[Any]]] = {
-        "CONFIG_CLUSTER": lambda: app.ask(read_status),
-        "CONFIG_MDS": lambda: app.ask(partial(read_sessions, app.config.nodes, ())),
-        "CONFIG_TENANTS": lambda: app.ask_tenants(list_tenants),
-        "CONFIG_ENTITY": lambda: app.ask(partial(read_credentials, app.config["mount.entity"])),
-    }
-    for code, trial in trials.items():
-        try:
-            deque(trial(), maxlen=0)
-        except Interrupted:
-            raise
-        except CephctlError as error:
-            yield Finding(code, Severity.ERR, error.message, tuple((error.hint or "").splitlines()))
-            return
-
-
-def node_problems(app: App) -> Iterator[Finding]:
-    """Web nodes that cannot be asked. Their mounts are the doctor's business."""
-    from cephctl.cli.doctor import nodes_facts
-    from cephctl.doctor.check import Layer
-    from cephctl.doctor.verdict import judge, load_checks
-    from cephctl.doctor.view import View
-    from cephctl.site import site_of
-
-    nodes = nodes_facts(app, app.config.nodes)
-    checks = [check for check in load_checks().values() if check.depth is Layer.REACH]
-    for node in nodes:
-        for found in judge(View(node, {}, site_of(app.config)), checks):
-            yield replace(
-                found.finding,
-                severity=Severity.WARN,
-                summary=f"{node.name}: {found.finding.summary}",
-            )
+    found = tuple(problems(app.deps, lambda: app.ask_tenants(list_tenants)))
+    if not found:
+        app.say(f"{app.config['ceph.name']} has all caps that cephctl needs")
+    return Outcome(Table(Finding, found), status_of_findings(found, "err"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from typing import Any
@@ -13,24 +12,12 @@ from cephctl.cli.app import App
 from cephctl.cli.node import ALL, NAMES
 from cephctl.cli.node import chosen as chosen_nodes
 from cephctl.cli.options import FAIL_ON, Noun, complete_nodes, status_of_findings
-from cephctl.errors import CephctlError, Refused, UsageError
+from cephctl.errors import UsageError
+from cephctl.files import create_file
 from cephctl.results import Outcome, Table
 
 # Not "entity", which is what --name is kept as.
 ENTITY = click.argument("whose", metavar="[ENTITY]", required=False)
-# The checks that are about keys and caps; what else is wrong with a node is the doctor's.
-AUDITED = (
-    "ENTITY_",
-    "CAPS_",
-    "KEY_",
-    "KEYRING_",
-    "SECRET_",
-    "KERNEL_KEY_",
-    "AUTH_",
-    "NAME_PREFIXED",
-    "NODE_",
-    "FACTS_",
-)
 
 
 @click.group("keys", cls=Noun)
@@ -83,16 +70,9 @@ def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
     Files that differ from the cluster, mounts older than their key, secrets that others can read or that stand in fstab, caps that
     are too wide or lack a service, pending keys, key types that the cluster or a kernel cannot use. The checks are the doctor's.
     """
-    from cephctl.cli.doctor import asked
-    from cephctl.doctor.verdict import examine, load_checks
+    from cephctl.doctor.audit import audit_keys
 
-    facts = asked(app, chosen_nodes(app, names, False, default_all=True), 5.0)
-    found = examine(
-        facts.nodes,
-        facts.cluster,
-        facts.site,
-        only=[code for code in load_checks() if code.startswith(AUDITED)],
-    )
+    found = audit_keys(app.deps, chosen_nodes(app, names, False, default_all=True))
     return Outcome(found, status_of_findings(found.findings, fail_on))
 
 
@@ -100,11 +80,11 @@ def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
 @NAMES
 @ALL
 @click.pass_obj
-def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
-    """Put keyring and secret on nodes, with ceph.conf and unit, as `node push` does."""
-    from cephctl.cli.push import run
+def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
+    """Write keyring and secret on nodes, with ceph.conf and unit, as `node push` does."""
+    from cephctl.nodes.push import propose
 
-    return run(app, chosen_nodes(app, names, everything))
+    return app.carry_out(propose(app.deps, chosen_nodes(app, names, everything)))
 
 
 @group.command()
@@ -134,22 +114,10 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     if stdout:
         return str(text)
     assert output
-    write_secret(output, text)
+    create_file(output, text, 0o600, "remove it first, or name another file")
     return Outcome(
         None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",)
     )
-
-
-def write_secret(path: str, text: str) -> None:
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Refused(
-            f"{path} is there already; nothing was changed", "remove it first, or name another file"
-        ) from None
-    except OSError as error:
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
 
 
 @group.command(changes=True)

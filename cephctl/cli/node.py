@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import FAIL_ON, Noun, complete_nodes_and_shards
+from cephctl.cli.options import FAIL_ON, Noun, complete_nodes_and_shards, threshold_of
 from cephctl.config import Node
 from cephctl.errors import UsageError
 from cephctl.results import Outcome, Table
+
+if TYPE_CHECKING:
+    from cephctl.doctor.verdict import Diagnosis
 
 NAMES = click.argument(
     "names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards
@@ -28,49 +33,71 @@ def group() -> None:
 @group.command()
 @NAMES
 @ALL
+@click.option("--only", multiple=True, metavar="CODE", help="Run only this check; may be repeated.")
 @click.option(
-    "--only", multiple=True, metavar="CODE", help="Make this check alone; may be repeated."
-)
-@click.option(
-    "--skip", multiple=True, metavar="CODE", help="Leave this check out; may be repeated."
+    "--skip", multiple=True, metavar="CODE", help="Do not run this check; may be repeated."
 )
 @click.option("--list", "listing", is_flag=True, help="List the checks.")
-@click.option("--explain", metavar="CODE", help="Say what a finding means and what to do.")
+@click.option("--explain", metavar="CODE", help="Explain a finding and what to do.")
 @click.option("--save", metavar="FILE", help="Write the facts to a file.")
 @click.option(
-    "--from", "source", metavar="FILE", help="Judge the facts in a file; nothing is asked."
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Evaluate saved facts instead of contacting nodes and cluster.",
 )
-@click.option("--no-probe", is_flag=True, help="Do not touch the mounts.")
+@click.option("--no-probe", is_flag=True, help="Skip the probes; do not access the mount.")
 @click.option(
     "--watch",
     type=click.FloatRange(min=1),
     metavar="SECONDS",
-    help="Look again and again, until interrupted.",
+    help="Repeat every SECONDS until interrupted.",
 )
 @click.option(
-    "--nagios", is_flag=True, help="One line and an exit status as monitoring plugins have them."
+    "--nagios", is_flag=True, help="Print one line, with the exit status of a monitoring plugin."
 )
 @FAIL_ON
 @click.pass_obj
 def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -> Any:
     """Find out what is wrong with web nodes' mounts.
 
-    It asks the cluster and the nodes at the same time, joins what both know, and names for each node one cause, the evidence of
-    both sides, and the command that helps. Without NODE or SHARD it looks at all nodes. It changes nothing; what hangs is given up
-    after 5 s and named.
+    It asks the cluster and the nodes at the same time. For each node it names one cause, the evidence of both sides, and the
+    command that helps. Without NODE or SHARD it examines all nodes. It changes nothing. A probe that hangs is killed after 5 s and
+    named.
     """
-    from cephctl.cli import doctor as command
+    from cephctl.doctor import report
 
     if options["listing"]:
-        return command.listing()
+        return report.listing()
     if options["explain"]:
-        return command.explanation(options["explain"])
-    return command.run(
-        app,
-        chosen(app, names, everything, default_all=True) if not options["source"] else [],
+        return report.explanation(options["explain"])
+    source = options["source"]
+    nodes = [] if source else chosen(app, names, everything, default_all=True)
+    order = report.Order(
         names=names,
-        **options,
+        only=options["only"],
+        skip=options["skip"],
+        save=options["save"],
+        source=source,
+        probe=not options["no_probe"],
     )
+    if options["watch"]:
+        return watch(app, partial(report.examined, app.deps, nodes, order), options["watch"])
+    facts, found = report.examined(app.deps, nodes, order)
+    if options["nagios"]:
+        return report.for_nagios(found)
+    return Outcome(found, report.status(facts, found, threshold_of(options["fail_on"])))
+
+
+def watch(app: App, look: Callable[[], tuple[Any, Diagnosis]], seconds: float) -> None:
+    """Show the result every so many seconds, until Ctrl-C."""
+    while True:
+        _, found = look()
+        if sys.stdout.isatty():
+            click.clear()
+        app.show(found)
+        sys.stdout.flush()
+        time.sleep(seconds)
 
 
 @group.command("list")
@@ -78,46 +105,48 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
 def list_nodes(app: App) -> Table[Node]:
     """List the nodes of the inventory.
 
-    Nothing is asked; `node health` asks.
+    No node is contacted; `node health` does that.
     """
     return Table(Node, app.config.nodes)
 
 
-@group.command()
+@group.command("health")
 @NAMES
 @click.pass_obj
-def health(app: App, names: tuple[str, ...]) -> Outcome:
-    """Say in one line per node whether its mount works.
+def node_health(app: App, names: tuple[str, ...]) -> Outcome:
+    """Report in one line per node whether its mount works.
 
-    Mounted means that it is CephFS and that the monitors and the MDS answer through it; writable, that a block of the sentinel
-    was read and written past the page cache. What does not answer within 3 s is said.
+    Mounted means that it is CephFS, and that the monitors and the MDS answer through it. Writable means that a block of the
+    sentinel was read and written without the page cache. A probe that does not answer within 3 s is reported.
     """
-    from cephctl.cli.health import look
+    from cephctl.nodes import health
 
-    return look(app, chosen(app, names, False, default_all=True))
+    return health.health(app.deps, chosen(app, names, False, default_all=True))
 
 
 @group.command()
 @NAMES
 @click.option(
-    "--make-sentinel",
+    "--create-sentinel",
     is_flag=True,
-    help="Create the file that the OSD probe reads, if it is not there.",
+    help="Create the file that the OSD probe reads, if it does not exist.",
 )
 @click.pass_obj
-def probe(app: App, names: tuple[str, ...], make_sentinel: bool) -> Outcome:
-    """Ask through the mounts: monitors, MDS and OSDs.
+def probe(app: App, names: tuple[str, ...], create_sentinel: bool) -> Outcome:
+    """Probe the monitors, the MDS and the OSDs through each mount.
 
-    Three questions, each in a process of its own that is given up when it hangs: statfs for the monitors, a forced getattr for the
-    MDS, a direct read of the sentinel for the OSDs. Nothing is created on the mount; --make-sentinel creates the file from here.
+    Three probes, each in a process of its own: statfs for the monitors, a forced getattr for the MDS, a direct read of the sentinel
+    for the OSDs. One that hangs is killed. Nothing is created on the mount; --create-sentinel creates the file from this machine,
+    through libcephfs.
     """
-    from cephctl.cli.health import make_sentinel as make
-    from cephctl.cli.health import probe_nodes
+    from cephctl.nodes import health, sentinel
 
     nodes = chosen(app, names, False, default_all=True)
-    if make_sentinel:
-        make(app)
-    return probe_nodes(app, nodes)
+    if create_sentinel:
+        path = app.deps.site.sentinel_path
+        for made in app.ask_tenants(partial(sentinel.create, path)):
+            app.note(f"{path} {'created' if made else 'already exists'}")
+    return health.probe(app.deps, nodes)
 
 
 @group.command()
@@ -131,14 +160,16 @@ def sessions(app: App, names: tuple[str, ...]) -> Outcome:
     return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
 
 
-KILL = click.option("--kill", is_flag=True, help="End processes of no service that hold the mount.")
+KILL = click.option(
+    "--kill", is_flag=True, help="Kill processes outside systemd services that keep the mount busy."
+)
 SET_ASIDE = click.option(
     "--set-aside",
     is_flag=True,
-    help="Move files out of the bare directory that the mount would hide.",
+    help="First move files found in the unmounted mount point to PATH.shadowed-DATE.",
 )
 FORCE = click.option(
-    "--force", is_flag=True, help="Try although the mount is not expected to come up."
+    "--force", is_flag=True, help="Proceed even if a check predicts that the mount will fail."
 )
 
 
@@ -151,13 +182,14 @@ FORCE = click.option(
 def mount(
     app: App, names: tuple[str, ...], everything: bool, set_aside: bool, force: bool
 ) -> Outcome:
-    """Mount through the unit, verify it, and start what stands on it.
+    """Mount through the unit, verify the mount, and start dependent services.
 
     One node after the other; it stops at the first that fails.
     """
-    from cephctl.cli.ladder import run
+    from cephctl.nodes.remount import Order, propose
 
-    return run(app, chosen(app, names, everything), "mount", set_aside=set_aside, force=force)
+    order = Order("mount", set_aside=set_aside, force=force)
+    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
 
 
 @group.command(changes=True)
@@ -166,13 +198,14 @@ def mount(
 @KILL
 @click.pass_obj
 def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Outcome:
-    """Stop what stands on the mount, and unmount.
+    """Stop dependent services, and unmount.
 
-    A plain umount, then a forced, then a lazy one, each given up when it hangs. The services stay stopped; `node mount` starts them.
+    A plain umount, then a forced, then a lazy one, each with a deadline. The services stay stopped; `node mount` starts them.
     """
-    from cephctl.cli.ladder import run
+    from cephctl.nodes.remount import Order, propose
 
-    return run(app, chosen(app, names, everything), "umount", kill=kill)
+    order = Order("umount", kill=kill)
+    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
 
 
 @group.command(changes=True)
@@ -185,57 +218,57 @@ def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Ou
 def remount(
     app: App, names: tuple[str, ...], everything: bool, kill: bool, set_aside: bool, force: bool
 ) -> Outcome:
-    """Take the mount away and bring it back as a new client.
+    """Unmount and mount again with a new client ID.
 
-    What holds it is found and named: services are stopped and started again. The new mount is verified: a new client, three probes, an
-    open MDS session. A mount that would not come up again is not taken away. One node after the other; the first is the canary, and
-    it stops at the first that fails. --dry-run shows the steps.
+    Services that use the mount are stopped, and started again. The new mount is verified: new client ID, three probes, an open MDS
+    session. If a check predicts that the new mount would fail, the command is refused. One node after the other; it stops at the
+    first that fails. --dry-run shows the steps.
     """
-    from cephctl.cli.ladder import run
+    from cephctl.nodes.remount import Order, propose
 
-    return run(
-        app, chosen(app, names, everything), "remount", kill=kill, set_aside=set_aside, force=force
-    )
+    order = Order("remount", kill=kill, set_aside=set_aside, force=force)
+    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
 
 
-@group.command(changes=True)
+@group.command("drain", changes=True)
 @NAMES
-@click.option("--force", is_flag=True, help="Also the last one that is up.")
+@click.option("--force", is_flag=True, help="Drain even the last UP server of the backend.")
 @click.pass_obj
-def drain(app: App, names: tuple[str, ...], force: bool) -> Outcome:
+def drain_nodes(app: App, names: tuple[str, ...], force: bool) -> Outcome:
     """Take nodes out of service in HAProxy.
 
-    New requests go elsewhere; the running ones get 30 s to end, and are then cut off.
+    New requests go to other nodes. Running requests get 30 s to end, and are then closed.
     """
-    from cephctl.cli.service import drain as carry_out
+    from cephctl.nodes import drain
 
-    return carry_out(app, chosen(app, names, False), force)
+    return app.carry_out(drain.drain(app.deps, chosen(app, names, False), force))
 
 
-@group.command(changes=True)
+@group.command("undrain", changes=True)
 @NAMES
 @ALL
 @click.pass_obj
-def undrain(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
-    """Put nodes back into service in HAProxy, and wait until its own check has them up."""
-    from cephctl.cli.service import undrain as carry_out
+def undrain_nodes(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
+    """Put nodes back into service in HAProxy, and wait until the health check reports UP."""
+    from cephctl.nodes import drain
 
-    return carry_out(app, chosen(app, names, everything))
+    return app.carry_out(drain.undrain(app.deps, chosen(app, names, everything)))
 
 
-@group.command(changes=True)
+@group.command("push", changes=True)
 @NAMES
 @ALL
 @click.pass_obj
-def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome | None:
-    """Put ceph.conf, secret, keyring and mount unit on nodes.
+def push_files(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
+    """Write ceph.conf, secret, keyring and mount unit on nodes.
 
-    The key and the monitors' addresses are the cluster's, the rest is the configuration's ([mount]). Only what differs is written, each
-    file at once or not at all; keys are shown by fingerprint. A mount that is up does not change: see `node remount`.
+    The key and the monitors' addresses come from the cluster, the rest from the configuration ([mount]). Only files that differ are
+    written, each of them completely or not at all. Keys are shown by fingerprint. An existing mount does not change: see `node
+    remount`.
     """
-    from cephctl.cli.push import run
+    from cephctl.nodes import push
 
-    return run(app, chosen(app, names, everything))
+    return app.carry_out(push.propose(app.deps, chosen(app, names, everything)))
 
 
 def chosen(
@@ -249,11 +282,11 @@ def chosen(
             "add each to cephctl.toml: [nodes.NAME] with address and shard",
         )
     if everything and names:
-        raise UsageError("--all and names exclude each other")
+        raise UsageError("--all cannot be combined with NODE or SHARD")
     if everything or (default_all and not names):
         return list(nodes)
     if not names:
-        raise UsageError("name at least one node or shard, or say --all")
+        raise UsageError("specify NODE, SHARD or --all")
     shards = {node.shard for node in nodes}
     app.config.check_nodes([name for name in names if name not in shards])
     return [node for node in nodes if node.name in names or node.shard in names]

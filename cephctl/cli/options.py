@@ -195,7 +195,12 @@ FAIL_ON = click.option(
 )
 
 
+def threshold_of(fail_on: str) -> Severity | None:
+    """The least severity that makes a command exit with 3; None for never."""
+    return THRESHOLDS.get(fail_on)
+
+
 def status_of_findings(findings: Iterable[Finding], fail_on: str) -> ExitStatus:
-    threshold = THRESHOLDS.get(fail_on)
+    threshold = threshold_of(fail_on)
     worst = max((finding.severity for finding in findings), default=Severity.OK)
     return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK

@@ -17,13 +17,13 @@ from cephctl.ceph.commands import fsid_of
 from cephctl.ceph.keys import Entity
 from cephctl.ceph.lock import LockHeld, RunLock, check_free
 from cephctl.cli.app import App
-from cephctl.cli.doctor import asked
 from cephctl.cli.progress import Progress
 from cephctl.config import Node
-from cephctl.doctor.gather import PROBE_SECONDS
+from cephctl.doctor.cluster_facts import ClusterFacts
+from cephctl.doctor.gather import Looks, gather
 from cephctl.doctor.verdict import examine
 from cephctl.errors import CephctlError, ExitStatus, Refused, UsageError
-from cephctl.haproxy import HAProxy
+from cephctl.parse import Unreadable
 from cephctl.results import Column, Kind, Outcome, Record, Table
 from cephctl.rotation.environment import LiveEnvironment
 from cephctl.rotation.preflight import Observed, Request, misused, refusals, type_of_key, warnings
@@ -39,7 +39,6 @@ from cephctl.rotation.record import (
 )
 from cephctl.rotation.run import Run, lease_of, plan_in
 from cephctl.rotation.strategies import FORWARD, Rotation, described, other_name
-from cephctl.site import site_of
 
 # Seconds that a step takes, where no earlier run tells.
 GUESSES = {"away": 30.0, "back": 30.0, "to": 30.0, "files": 5.0}
@@ -78,7 +77,7 @@ def proposed(app: App, request: Request, plan: Plan, seen: Observed) -> Outcome:
     """Show what would be done, ask, and begin."""
     assert seen.entity
     shown = planned(app, plan, FORWARD)
-    notes = tuple(warnings(request, bool(balancer(app))))
+    notes = tuple(warnings(request, bool(app.deps.haproxy)))
     if request.compromised:
         notes += tuple(
             f"will be evicted: {described(each)}"
@@ -170,23 +169,23 @@ def taken_over(app: App, told: Mapping[str, Any]) -> Outcome:
 
 def look(app: App, entity: str, other: str, nodes: Sequence[Node]) -> Observed:
     """Both sides, as the doctor sees them, and what only a rotation asks."""
-    facts = asked(app, nodes, PROBE_SECONDS, pins=True)
-    found = examine(facts.nodes, facts.cluster, facts.site)
+    facts = gather(app.deps, nodes, Looks(holders=True))
+    found = examine(facts)
     platform = world(app, None)
     answering = [node.name for node in facts.nodes if not node.failure]
     looks = platform.looks(answering)
     away = {
         name: platform.not_in_service(name) or platform.out_of_service(name) for name in answering
     }
-    sessions = platform.sessions() if "error" not in facts.cluster else []
+    sessions = [] if facts.cluster.failure else platform.sessions()
     return Observed(
         facts, found, platform.entity(entity), platform.entity(other), sessions, looks, away
     )
 
 
-def balancer(app: App) -> HAProxy | None:
-    place = app.config["haproxy.socket"]
-    return HAProxy(place, app.config["haproxy.backend"] or None) if place else None
+def fsid(cluster: ClusterFacts) -> str:
+    assert not isinstance(cluster.monmap, Unreadable)
+    return cluster.monmap.fsid
 
 
 def plan_of(
@@ -198,7 +197,7 @@ def plan_of(
         began=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         operator=operator(),
         host=socket.gethostname(),
-        cluster=seen.facts.cluster["monmap"]["fsid"],
+        cluster=fsid(seen.facts.cluster),
         strategy=request.strategy,
         entity=request.entity,
         other=other,
@@ -212,7 +211,7 @@ def plan_of(
 
 
 def world(app: App, lease: RunLock | None) -> LiveEnvironment:
-    return LiveEnvironment(app.ask, lease, site_of(app.config), app.config.nodes, balancer(app))
+    return LiveEnvironment(app.deps, lease)
 
 
 def operator() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cephctl.address import host_of, network_of
 from cephctl.ceph.commands import Cluster
 from cephctl.config import Node
 from cephctl.errors import NotFound, UsageError
@@ -15,7 +16,7 @@ from cephctl.results import Column, Kind, Record
 
 @dataclass(frozen=True)
 class BlocklistEntry(Record):
-    """An entry: a client instance ip:port/nonce, a whole address (nonce 0), or a range. `until` is when it ends by itself."""
+    """An entry: a client instance ip:port/nonce, a whole address (nonce 0), or a range. `until` is when it ends automatically."""
 
     address: str
     range: bool
@@ -39,24 +40,6 @@ def read_blocklist(inventory: Sequence[Node], cluster: Cluster) -> Generator[Blo
             yield BlocklistEntry(address, ranged, nodes.get(host_of(address)), parse_time(until))
 
 
-def host_of(address: str) -> str:
-    """The host of an entry.
-
-    >>> host_of("10.0.0.1:0/123"), host_of("[fd00::1]:0/1"), host_of("cidr:10.0.0.0:0/24")
-    ('10.0.0.1', 'fd00::1', '10.0.0.0')
-    """
-    return address.removeprefix("cidr:").rpartition(":")[0].strip("[]")
-
-
-def network_of(entry: str) -> str:
-    """The network of a range entry, as the command that removes it wants it.
-
-    >>> network_of("cidr:10.0.0.0:0/24")
-    '10.0.0.0/24'
-    """
-    return f"{host_of(entry)}/{entry.rpartition('/')[2]}"
-
-
 def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(
         re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.replace("Z", "+0000"))
@@ -68,7 +51,7 @@ def find_entry(
 ) -> Generator[BlocklistEntry]:
     if "/" not in address and not re.search(r"[.:]", address):
         raise UsageError(
-            f"'{address}' is no blocklist entry",
+            f"'{address}' is not a blocklist entry",
             "write it as 'cephctl cluster blocklist list' shows it",
         )
     found = [each for each in read_blocklist(inventory, cluster) if each.address == address]

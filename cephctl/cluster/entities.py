@@ -7,9 +7,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cephctl.caps import web_caps
 from cephctl.ceph.commands import Cluster
 from cephctl.ceph.keys import Entity, find_entity, read_entities
-from cephctl.cephx import keyring_text, web_caps
+from cephctl.cephx import keyring_text
 from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.config import Node
 from cephctl.errors import CephctlError, Denied, NotFound

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cephctl.ceph.commands import Cluster
-from cephctl.cluster.health import findings
+from cephctl.cluster.health import findings, health_of
 from cephctl.results import Column, Finding, Kind, Record, Severity
 
 STANDBY_STATES = ("up:standby", "up:standby-replay")
@@ -38,6 +38,11 @@ class MdsDaemon(Record):
     @property
     def is_active(self) -> bool:
         return self.state == "up:active"
+
+    @property
+    def has_rank(self) -> bool:
+        """Whether it holds a rank, active or on its way to it."""
+        return self.rank is not None and self.name is not None and self.state not in STANDBY_STATES
 
 
 @dataclass(frozen=True)
@@ -74,30 +79,34 @@ def status_of(dump: Any, health: Any) -> MdsStatus:
     warns of it only where `standby_count_wanted` asks for one.
     """
     daemons = tuple(all_daemons(dump))
-    known = [finding for finding in findings(health) if finding.code.startswith(("MDS_", "FS_"))]
+    known = [
+        finding
+        for finding in findings(health_of(health))
+        if finding.code.startswith(("MDS_", "FS_"))
+    ]
     if not dump["filesystems"]:
         known.append(Finding("FS_NONE", Severity.WARN, "there is no file system"))
-    known = [*laggy_ranks(daemons), *known]
+    known = [*(finding for _, finding in laggy_ranks(daemons)), *known]
     if "MDS_INSUFFICIENT_STANDBY" not in (finding.code for finding in known):
         known += single_points(daemons)
     return MdsStatus(daemons, tuple(known))
 
 
-def laggy_ranks(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
-    """An MDS that the monitors have not heard of for a while; its rank is nobody else's, so its clients hang."""
+def laggy_ranks(daemons: Sequence[MdsDaemon]) -> Iterator[tuple[MdsDaemon, Finding]]:
+    """MDS with a rank that have sent no beacons for a while, and the finding: their clients hang."""
     for daemon in daemons:
         if daemon.laggy and daemon.rank is not None:
-            summary = f"mds.{daemon.name} of rank {daemon.rank} does not answer the monitors"
-            yield Finding(
+            finding = Finding(
                 "MDS_LAGGY",
                 Severity.ERR,
-                summary,
+                f"mds.{daemon.name} of rank {daemon.rank} is laggy: it sends no beacons",
                 ("its clients hang until it answers or a standby takes over",),
             )
+            yield daemon, finding
 
 
-def single_points(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
-    """Active ranks that nobody could take over: neither a standby, nor one that follows this very rank."""
+def single_points(daemons: Sequence[MdsDaemon]) -> Iterator[Finding]:
+    """Active ranks without a standby: neither one for all ranks, nor a standby-replay of this very rank."""
     if any(daemon.state == "up:standby" for daemon in daemons):
         return
     followed = {
@@ -113,7 +122,7 @@ def single_points(daemons: tuple[MdsDaemon, ...]) -> Iterator[Finding]:
             "MDS_NO_STANDBY",
             Severity.WARN,
             f"no standby MDS: {', '.join(alone)} is a single point of failure",
-            ("when it fails, all mounts hang until somebody starts an MDS",),
+            ("when it fails, all mounts hang until an MDS is started",),
         )
 
 

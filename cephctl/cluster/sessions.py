@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cephctl.address import host_of, instance_of
 from cephctl.ceph.commands import Cluster
-from cephctl.cluster.mds import all_daemons
+from cephctl.cluster.mds import MdsDaemon, all_daemons
 from cephctl.config import Node
 from cephctl.errors import Unreachable
 from cephctl.results import Column, Kind, Record
@@ -54,8 +55,7 @@ def read_sessions(
     inventory: Sequence[Node], names: Sequence[str], cluster: Cluster
 ) -> Generator[MdsSession]:
     """The sessions of every active rank, as its MDS has them; with names, only those of these nodes."""
-    by_address = {node.address: node.name for node in inventory}
-    mgr_clients = {address: mgr for mgr, address in clients_of_mgr(cluster.command("mgr dump"))}
+    mgr_clients = clients_of_mgr(cluster)
     active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.is_active]
     if not active:
         raise Unreachable(
@@ -67,23 +67,33 @@ def read_sessions(
             "see 'cephctl mds status'",
         )
     for daemon in active:
-        for session in cluster.mds_command(daemon.name or "", "session ls"):
-            found = session_of(daemon.name or "", session, by_address)
-            found = replace(found, entity=mgr_clients.get(found.address, found.entity))
+        for found in sessions_at(cluster, daemon, inventory, mgr_clients):
             if not names or found.node in names:
                 yield found
+
+
+def sessions_at(
+    cluster: Cluster,
+    daemon: MdsDaemon,
+    inventory: Sequence[Node],
+    mgr_clients: Mapping[str, str],
+) -> list[MdsSession]:
+    """The sessions at one MDS. Those of the mgr's own mounts, which call themselves client.NAME, are the mgr's."""
+    nodes = {node.address: node.name for node in inventory}
+    name = daemon.name or ""
+    sessions = [session_of(name, each, nodes) for each in cluster.mds_command(name, "session ls")]
+    return [replace(each, entity=mgr_clients.get(each.address, each.entity)) for each in sessions]
 
 
 def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
     """One entry of `session ls`. Its metadata is what the client says of itself, and any of it may be missing."""
     metadata = session["client_metadata"]
-    address = session["inst"].split()[1].rpartition("v1:")[2]
-    host = address.rpartition(":")[0].strip("[]")
+    address = instance_of(session["inst"])
     kernel = metadata.get("kernel_version")
     return MdsSession(
         mds=mds,
         id=session["id"],
-        node=nodes.get(host) or known_hostname(nodes, metadata.get("hostname")),
+        node=nodes.get(host_of(address)) or known_hostname(nodes, metadata.get("hostname")),
         entity=f"client.{metadata.get('entity_id', '?')}",
         address=address,
         hostname=metadata.get("hostname"),
@@ -97,11 +107,14 @@ def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
     )
 
 
-def clients_of_mgr(dump: Any) -> Iterator[tuple[str, str]]:
-    """The mgr's own mounts, which call themselves client.NAME: pairs of mgr and client address."""
-    for client in dump.get("active_clients", ()):
-        for each in client.get("addrvec", ()):
-            yield f"mgr.{dump['active_name']}", f"{each['addr']}/{each['nonce']}"
+def clients_of_mgr(cluster: Cluster) -> dict[str, str]:
+    """Of the mgr's own mounts: client address → mgr."""
+    dump = cluster.command("mgr dump")
+    return {
+        f"{each['addr']}/{each['nonce']}": f"mgr.{dump['active_name']}"
+        for client in dump.get("active_clients", ())
+        for each in client.get("addrvec", ())
+    }
 
 
 def known_hostname(nodes: Mapping[str, str], hostname: str | None) -> str | None:

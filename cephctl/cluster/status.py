@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cephctl.ceph.commands import Cluster
-from cephctl.cluster.health import findings
+from cephctl.cluster.health import findings, health_of
 from cephctl.cluster.mds import all_daemons
 from cephctl.results import Column, Finding, Kind, Record
 
@@ -124,7 +124,7 @@ def read_status(cluster: Cluster) -> Generator[ClusterStatus]:
         used_bytes=usage["stats"]["total_used_raw_bytes"],
         pools=pools_of(pools, usage),
         file_systems=file_systems_of(dump, {pool["pool_id"]: pool["pool_name"] for pool in pools}),
-        findings=tuple(findings(health)),
+        findings=tuple(findings(health_of(health))),
     )
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from cephctl.config import Node
-from cephctl.doctor.cluster_facts import addresses
-from cephctl.doctor.view import NodeFacts
+from cephctl.deps import Deps
+from cephctl.doctor.cluster_facts import (
+    ClusterFacts,
+    ClusterFailure,
+    addresses,
+    read_facts,
+)
+from cephctl.doctor.facts import Answer, Failure, NodeFacts
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
+from cephctl.files import replace_file
+from cephctl.parse import Malformed, Unreadable, parse, to_json
 from cephctl.site import Site, request
+from cephctl.ssh import hosts
 from cephctl.ssh.connection import NodeFailed
-from cephctl.ssh.hosts import Answer, Question, ask_all
 
-FORMAT = 1
+FORMAT = 2
 ADDRESS_SECONDS = 2.0
 """How long a node that is connected waits for the cluster's addresses before it is asked without them."""
 PROBE_SECONDS = 5.0
@@ -28,96 +36,113 @@ class Facts:
     """All that was gathered; the same from a file."""
 
     site: Site
-    cluster: Mapping[str, Any]
+    cluster: ClusterFacts
     nodes: tuple[NodeFacts, ...]
 
 
-def gather(
-    nodes: Sequence[Node],
-    site: Site,
-    cluster: Iterator[tuple[str, Any]],
-    seconds: float,
-    probe: float | None = PROBE_SECONDS,
-    **more: Any,
-) -> Facts:
-    """Ask the cluster and the nodes. `probe` is how many seconds the mount gets to answer; None does not touch it."""
+@dataclass(frozen=True)
+class Looks:
+    """What to look at: the mounts (`probe` is how many seconds they get to answer; None does not access them), the
+    processes that keep them busy, the cluster, its MDS sessions.
+    """
+
+    probe: float | None = PROBE_SECONDS
+    holders: bool = False
+    cluster: bool = True
+    sessions: bool = True
+
+
+def gather(deps: Deps, nodes: Sequence[Node], looks: Looks = Looks()) -> Facts:
+    """Ask the cluster and the nodes. Only Ctrl-C and wrong usage are raised: all else is a fact."""
     known: dict[str, Any] = {}
     maps = threading.Event()
 
     def arguments(node: Node) -> dict[str, Any]:
-        maps.wait(ADDRESS_SECONDS)
-        return request(site, probe) | {"addresses": addresses(known)} | more
+        maps.wait(ADDRESS_SECONDS if looks.cluster else 0)
+        places = addresses(known.get("monmap"), known.get("daemons", ()), known.get("osdmap"))
+        return request(deps.site, looks.probe) | {"addresses": places, "holders": looks.holders}
 
-    answers = ask_all(nodes, Question("facts.facts", arguments, seconds), site.ssh_config)
+    answers = deps.ask_nodes(nodes, hosts.Question("facts.facts", arguments, deps.seconds))
+    failure = None
     try:
-        for name, value in cluster:
-            known[name] = (
-                [*known.get(name, ()), *value]
-                if name == "sessions" and isinstance(value, list)
-                else value
-            )
+        for name, value in cluster_answers(deps, looks):
+            known[name] = value
             if name == "osdmap":
                 maps.set()
     except (Interrupted, UsageError):
         raise
     except CephctlError as error:
-        silent = [line for line in (error.hint or "").splitlines() if "says nothing" in line]
-        known |= {
-            "error": error.message,
-            "hint": error.hint,
-            "silence": isinstance(error, Unanswered),
-            "silent": silent,
-        }
+        failure = failure_of(error)
     finally:
         maps.set()
     found = {node.name: node_facts(node, answer) for node, answer in answers}
-    return Facts(site, known, tuple(found[node.name] for node in nodes))
-
-
-def node_facts(node: Node, answer: Answer | NodeFailed) -> NodeFacts:
-    if isinstance(answer, NodeFailed):
-        failure = {"code": answer.code, "problem": answer.problem, "hint": answer.hint}
-        return NodeFacts(node.name, node.shard, node.address, {}, failure=failure)
-    # Through JSON, as a file would give it: keys are text.
-    return NodeFacts(
-        node.name, node.shard, node.address, answer.value, answer.asked, answer.answered
+    return Facts(
+        deps.site, cluster_facts(known, failure), tuple(found[node.name] for node in nodes)
     )
 
 
-def save(facts: Facts, path: str) -> None:
-    """Write facts to a file for `--from`. They hold no key, but names and addresses: it is the owner's to read."""
-    import os
+def cluster_answers(deps: Deps, looks: Looks) -> Iterator[tuple[str, Any]]:
+    if not looks.cluster:
+        return iter(())
+    return deps.ask(partial(read_facts, deps.site.entity, deps.nodes, looks.sessions))
 
-    document = {"format": FORMAT, **dataclasses.asdict(facts)}
+
+def failure_of(error: CephctlError) -> ClusterFailure:
+    silent = error.silent if isinstance(error, Unanswered) else ()
+    return ClusterFailure(error.message, error.hint, isinstance(error, Unanswered), silent)
+
+
+def cluster_facts(known: dict[str, Any], failure: ClusterFailure | None) -> ClusterFacts:
+    """The sections that came; the others are unreadable for the reason that the cluster failed with."""
+    if failure:
+        sections = [field.name for field in fields(ClusterFacts) if field.name != "failure"]
+        known = {name: Unreadable(failure.message) for name in sections} | known
+    return ClusterFacts(**known, failure=failure)
+
+
+def node_facts(node: Node, answer: hosts.Answer | NodeFailed) -> NodeFacts:
+    """A node's answer, typed; one that is not what the node program sends is a failure of that node."""
+    name, shard, address = node.name, node.shard, node.address
+    if isinstance(answer, NodeFailed):
+        failure = Failure(answer.code, answer.problem, answer.hint, answer.remedy)
+        return NodeFacts(name, shard, address, failure=failure)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(document, file, indent=1, sort_keys=True)
-            file.write("\n")
-    except OSError as error:
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
+        facts = parse(Answer, answer.value)
+    except Malformed as error:
+        failure = Failure("NODE_ANSWER_INVALID", f"its answer is invalid: {error}")
+        return NodeFacts(name, shard, address, failure=failure)
+    return NodeFacts(name, shard, address, facts, answer.asked, answer.answered)
+
+
+def save(facts: Facts, path: str) -> None:
+    """Write facts to a file for `--from`. They contain no key, but names and addresses: only the owner may read it."""
+    document = {"format": FORMAT, **to_json(facts)}
+    replace_file(path, json.dumps(document, indent=1, sort_keys=True) + "\n", 0o600)
 
 
 def load(path: str) -> Facts:
-    """Read what `save` wrote."""
+    """Read what `save` wrote. UsageError names the file, and the path of what is wrong in it."""
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8") as file:
             document = json.load(file)
-        if document["format"] != FORMAT:
-            raise UsageError(
-                f"{path} was saved by another version of cephctl (format {document['format']}, this one reads {FORMAT})"
-            )
-        return Facts(
-            Site(**document["site"]),
-            document["cluster"],
-            tuple(NodeFacts(**each) for each in document["nodes"]),
-        )
     except FileNotFoundError:
         raise UsageError(
             f"no file {path}", "'cephctl node doctor --save FILE' writes one"
         ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, RecursionError) as error:
         raise UsageError(
-            f"{path} holds no facts", "'cephctl node doctor --save FILE' writes them"
+            f"{path}: not valid JSON: {error}", "'cephctl node doctor --save FILE' writes a new one"
         ) from None
+    version = document.get("format") if isinstance(document, dict) else None
+    if version != FORMAT:
+        known = "it has no format version" if version is None else f"format {version}"
+        raise UsageError(
+            f"{path}: not saved by this version of cephctl ({known}, expected {FORMAT})",
+            "'cephctl node doctor --save FILE' writes a new one",
+        )
+    try:
+        return parse(Facts, document)
+    except Malformed as error:
+        raise UsageError(f"{path}: {error}") from None

@@ -1,25 +1,29 @@
-"""Run the checks over the facts, and name for each node the one cause that the rest follows from."""
+"""Run the checks over the facts, and name for each node the one cause that explains the rest."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from cephctl.doctor.check import CHECKS, Check, Layer, Problem
-from cephctl.doctor.view import NodeFacts, View
+from cephctl.doctor.check import Check, Layer, Problem, Scope, load_checks
+from cephctl.doctor.facts import NodeFacts
+from cephctl.doctor.gather import Facts
+from cephctl.doctor.view import View
+from cephctl.remedy import ENTITY, MONITOR, NODE, PATH, UNIT, filled, shell
 from cephctl.results import Column, Finding, Kind, Record, Severity
-from cephctl.site import Site
 
-# The modules that declare checks, in the order of --list and of the man page.
-MODULES = ("reach", "network", "auth", "secret", "session", "cluster", "mount", "unit", "fleet")
+UNREADABLE = "FACTS_UNREADABLE"
+UNREADABLE_TITLE = "Some facts could not be read"
+UNREADABLE_EXPLANATION = """\
+A check that cannot read what it needs is UNKNOWN, not OK: no debugfs, no root, an old kernel, no answer of the
+cluster. The finding lists each missing section, the reason, and the checks that were not run.
+
+A check that ends with an internal error is UNKNOWN too, under its own code."""
 
 
 @dataclass(frozen=True)
 class NodeVerdict(Record):
-    """One node: the primary cause, what follows from it, and what else is not as it should be.
+    """One node: the primary cause, its consequences, and warnings.
 
     `severity` is that of the worst finding; `code`, `summary` and `remedy` are the cause's, or the worst warning's.
     """
@@ -42,6 +46,11 @@ class NodeVerdict(Record):
         Column("summary", "SUMMARY"),
     )
     sections = (("cause", Finding), ("consequences", Finding), ("warnings", Finding))
+
+    @property
+    def findings(self) -> Iterator[Finding]:
+        """All of them, the cause first."""
+        yield from (each for each in (self.cause, *self.consequences, *self.warnings) if each)
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Diagnosis(Record):
     def findings(self) -> Iterator[Finding]:
         yield from self.cluster
         for node in self.nodes:
-            yield from (each for each in (node.cause, *node.consequences, *node.warnings) if each)
+            yield from node.findings
 
 
 @dataclass(frozen=True)
@@ -85,109 +94,112 @@ class Found:
     """A finding with its place in the order of causes."""
 
     finding: Finding
-    depth: Layer
+    layer: Layer
 
     @property
     def rank(self) -> tuple[int, int]:
         """The worst first, and of those the deepest."""
-        return -self.finding.severity, self.depth
+        return -self.finding.severity, self.layer
 
 
-def load_checks() -> Mapping[str, Check]:
-    """All checks in the order of MODULES and of their lines, whoever imported them first: of equals the earlier is the cause."""
-    for name in MODULES:
-        importlib.import_module(f"cephctl.doctor.checks.{name}")
-    return dict(sorted(CHECKS.items(), key=lambda item: place(item[1])))
-
-
-def place(each: Check) -> tuple[int, int]:
-    return MODULES.index(each.judge.__module__.rpartition(".")[2]), inspect.unwrap(
-        each.judge
-    ).__code__.co_firstlineno
-
-
-def examine(
-    nodes: Sequence[NodeFacts],
-    cluster: Mapping[str, Any],
-    site: Site,
-    only: Iterable[str] = (),
-    skip: Iterable[str] = (),
-) -> Diagnosis:
-    """Judge the facts. `only` and `skip` are codes of checks."""
-    chosen = [
+def examine(facts: Facts, only: Iterable[str] = (), skip: Iterable[str] = ()) -> Diagnosis:
+    """Evaluate the facts. `only` and `skip` are codes of checks."""
+    checks = [
         each
         for each in load_checks().values()
         if (not only or each.code in only) and each.code not in skip
     ]
-    views = [View(node, cluster, site) for node in nodes]
-    whole = View(None, cluster, site)
-    for view in (*views, whole):
-        view.fleet = views
+    fleet = tuple(View(node, facts.cluster, facts.site) for node in facts.nodes)
+    views = [View(node, facts.cluster, facts.site, fleet) for node in facts.nodes]
+    whole = View(NodeFacts("", "", ""), facts.cluster, facts.site, fleet)
     wide = sorted(
-        judge(whole, [each for each in chosen if each.wide]), key=lambda found: found.rank
+        judge(whole, [each for each in checks if each.scope is Scope.CLUSTER]),
+        key=lambda found: found.rank,
     )
-    narrow = [each for each in chosen if not each.wide]
+    narrow = [each for each in checks if each.scope is Scope.NODE]
     shared = [found for found in wide if found.finding.severity is Severity.ERR]
     verdicts = tuple(verdict(view, judge(view, narrow), shared) for view in views)
     return Diagnosis(verdicts, tuple(shards(verdicts)), tuple(found.finding for found in wide))
 
 
 def judge(view: View, checks: Iterable[Check]) -> Iterator[Found]:
-    """What the checks find in one view. Those whose facts are missing make one finding together, of what is not known."""
+    """What the checks find in one view. Those whose facts are missing make one finding together."""
     missing: dict[str, list[str]] = {}
     for each in checks:
-        if view.node.failure and each.depth is not Layer.REACH:
+        if view.node.failure and each.layer is not Layer.REACH:
             continue
         lacking = [need for need in each.needs if view.unreadable(need)]
         # Once for the cluster is enough.
-        if lacking and (each.wide or any(not need.startswith("cluster.") for need in lacking)):
-            for need in lacking:
-                missing.setdefault(need, []).append(each.code)
+        own = [need for need in lacking if not need.startswith("cluster.")]
+        for need in lacking if own or each.scope is Scope.CLUSTER else ():
+            missing.setdefault(need, []).append(each.code)
         if not lacking:
-            yield from (found(each, trouble, view) for trouble in each.judge(view))
+            yield from run(each, view)
     if missing:
-        lines = tuple(
-            f"{need.replace('cluster.', 'the cluster: ')}: {view.unreadable(need)} ({', '.join(codes)})"
-            for need, codes in missing.items()
-        )
-        count = len({code for codes in missing.values() for code in codes})
-        yield Found(
-            Finding(
-                "FACTS_UNREADABLE", Severity.UNKNOWN, f"{count} checks could not be made", lines
-            ),
-            Layer.SYMPTOM,
-        )
+        yield unreadable(view, missing)
 
 
-def found(each: Check, trouble: Problem, view: View) -> Found:
-    severity = trouble.severity if trouble.severity is not None else each.severity
-    remedy = trouble.remedy or each.remedy
-    finding = Finding(
-        each.code,
-        severity,
-        trouble.summary or each.title,
-        trouble.detail,
-        trouble.node,
-        trouble.cluster,
-        filled(remedy, view) if remedy else None,
-        trouble.host,
+def run(each: Check, view: View) -> Iterator[Found]:
+    """What one check finds. One that fails is UNKNOWN, and the others go on."""
+    try:
+        found = [found_by(each, problem, view) for problem in each.judge(view)]
+    except Exception as error:  # noqa: BLE001 - whatever a node said that no check expects
+        why = f"{type(error).__name__}: {error}"
+        finding = Finding(each.code, Severity.UNKNOWN, "the check could not be run", (why,))
+        found = [Found(finding, Layer.SYMPTOM)]
+    yield from found
+
+
+def unreadable(view: View, missing: dict[str, list[str]]) -> Found:
+    lines = tuple(
+        f"{need.replace('cluster.', 'the cluster: ')}: {view.unreadable(need)} ({', '.join(codes)})"
+        for need, codes in missing.items()
     )
-    return Found(finding, trouble.depth if trouble.depth is not None else each.depth)
+    count = len({code for codes in missing.values() for code in codes})
+    finding = Finding(UNREADABLE, Severity.UNKNOWN, f"{count} checks could not be run", lines)
+    return Found(finding, Layer.SYMPTOM)
 
 
-def filled(remedy: str, view: View) -> str | None:
-    """A command with the names in their places. A wide remedy that wants a node is for all of them."""
-    monitors = [host for _, host, _ in view.monitors]
-    values = {
-        "node": view.node.name or "--all",
-        "path": view.site.path,
-        "unit": view.unit_name,
-        "ssh": view.site.ssh(view.node.name),
-        "mon": monitors[0] if monitors else "MONITOR",
+def found_by(each: Check, problem: Problem, view: View) -> Found:
+    commands = filled(problem.remedy or each.remedy, names(view))
+    finding = Finding(
+        code=problem.code or each.code,
+        severity=each.severity if problem.severity is None else problem.severity,
+        summary=problem.summary or each.title,
+        detail=problem.detail,
+        node_says=problem.node,
+        cluster_says=problem.cluster,
+        remedy=shell(commands, view.site.ssh) or None,
+        remedy_host=problem.host,
+        commands=commands,
+    )
+    return Found(finding, each.layer if problem.layer is None else problem.layer)
+
+
+def names(view: View) -> dict[str, str]:
+    """What the words of a remedy stand for. A remedy of the cluster that needs a node is for all of them."""
+    monitors = view.monitors
+    return {
+        NODE: view.node.name or "--all",
+        PATH: view.site.path,
+        UNIT: view.unit.name,
+        ENTITY: view.site.entity,
+        MONITOR: monitors[0].host if monitors else MONITOR,
     }
-    for name, value in values.items():
-        remedy = remedy.replace(f"{{{name}}}", value)
-    return remedy
+
+
+def prevents_mount(finding: Finding) -> bool:
+    """Whether the next mount would fail with it."""
+    each = load_checks().get(finding.code)
+    return each is not None and each.prevents_mount
+
+
+def blocks_rotation(finding: Finding) -> bool:
+    """Whether a rotation must not begin with it: an error, what is not known, or a warning that would become an error."""
+    each = load_checks().get(finding.code)
+    return finding.severity in (Severity.ERR, Severity.UNKNOWN) or (
+        each is not None and each.blocks_rotation
+    )
 
 
 def verdict(view: View, own: Iterable[Found], shared: Iterable[Found]) -> NodeVerdict:

@@ -39,7 +39,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     read(answer, "kernel_log", kernel_log.kernel_log)
     read(answer, "unit", lambda: systemd.unit_facts(path))
     unit = answer["unit"] if "error" not in answer["unit"] else {}
-    read(answer, "dependants", lambda: systemd.dependants(unit) if unit else [])
+    read(answer, "dependents", lambda: systemd.dependents(unit) if unit else [])
     read(answer, "files", lambda: file_facts(request, unit))
     read(answer, "fstab", lambda: files.fstab(path))
     read(answer, "kernel_keys", mounts.kernel_keys)
@@ -47,10 +47,10 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     read(answer, "directory", lambda: directory(path, top))
     read(
         answer,
-        "pins",
+        "holders",
         lambda: (
             bounded(holders.holders, BOUND_SECONDS)
-            if request.get("pins") or zombies(answer)
+            if request.get("holders") or zombies(answer)
             else []
         ),
     )

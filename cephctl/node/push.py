@@ -102,7 +102,7 @@ def same(name: str, found: str, wanted: str) -> bool:
     if name == "Options":
         return set(found.split(",")) == set(wanted.split(","))
     if name == "TimeoutSec":
-        return (seconds(found) or 1e9) >= (seconds(wanted) or 0)
+        return (systemd.seconds_of(found) or 1e9) >= (systemd.seconds_of(wanted) or 0)
     if name == "mon host":
         return (
             set(re.findall(r"[\w.]+:\d+|[\w.]{4,}", found))
@@ -110,12 +110,6 @@ def same(name: str, found: str, wanted: str) -> bool:
             or found == wanted
         )
     return found == wanted
-
-
-def seconds(text: str) -> float | None:
-    units = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600}
-    found = re.findall(r"(\d+)\s*(min|[smh]?)", text.strip())
-    return sum(int(number) * units[unit] for number, unit in found) if found else None
 
 
 def pattern(name: str) -> str:

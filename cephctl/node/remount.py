@@ -221,7 +221,7 @@ class Procedure:
     def idle(self) -> list[str]:
         """The services of the mount that do not run, though nobody here stopped them."""
         shown = systemd.show([self.unit], systemd.PROPERTIES)[0]
-        idle = systemd.dependants(dict(shown, name=self.unit))
+        idle = systemd.dependents(dict(shown, name=self.unit))
         return [
             str(each["unit"])
             for each in idle

@@ -100,7 +100,7 @@ class Switch(Procedure):
     def active(self) -> list[str]:
         """The services that systemd ties to the mount and that run now."""
         shown = systemd.show([self.unit], systemd.PROPERTIES)[0]
-        found = systemd.dependants(dict(shown, name=self.unit))
+        found = systemd.dependents(dict(shown, name=self.unit))
         return [str(each["unit"]) for each in found if each["state"] == "active"]
 
     def stage(self) -> str | None:

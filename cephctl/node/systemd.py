@@ -1,4 +1,4 @@
-"""The mount's unit, who depends on it, and what systemd thinks of both."""
+"""The mount's unit, which services depend on it, and what systemd thinks of both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from cephctl.node.mounts import without_secret
 
 SECONDS = 8
+UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1, "": 1, "ms": 0.001, "us": 0.000001}
 PROPERTIES = (
     "Id LoadState ActiveState SubState Result UnitFileState FragmentPath DropInPaths NeedDaemonReload What Where Type Options "
     "TimeoutUSec After Before RequiredBy WantedBy BoundBy StateChangeTimestampMonotonic ActiveEnterTimestampMonotonic ExecMount "
@@ -135,8 +136,8 @@ def unit_log(name: str) -> list[str]:
     return [without_secret(line)[:400] for line in lines]
 
 
-def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
-    """The services that asked for the mount, and how."""
+def dependents(unit: dict[str, Any]) -> list[dict[str, Any]]:
+    """The services that depend on the mount, and by which dependencies."""
     names: list[str] = []
     for key in ("RequiredBy", "BoundBy", "WantedBy"):
         names += [
@@ -149,7 +150,7 @@ def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
         return []
     found = []
     for values in show(names, SERVICE_PROPERTIES):
-        ties = [
+        dependencies = [
             key
             for key in ("Requires", "BindsTo", "Wants", "PartOf", "RequiresMountsFor", "After")
             if mount in values.get(key, "").split()
@@ -159,10 +160,20 @@ def dependants(unit: dict[str, Any]) -> list[dict[str, Any]]:
                 "unit": values.get("Id"),
                 "state": values.get("ActiveState"),
                 "type": values.get("Type"),
-                "ties": ties,
+                "dependencies": dependencies,
             }
         )
     return found
+
+
+def seconds_of(text: str) -> float | None:
+    """Systemd's time span in seconds; None for infinity. A number alone is seconds.
+
+    >>> seconds_of("1min 30s"), seconds_of("90"), seconds_of("infinity"), seconds_of("500ms")
+    (90.0, 90.0, None, 0.5)
+    """
+    found = re.findall(r"([\d.]+)\s*(h|min|ms|us|m|s|)(?![a-z])", text.strip())
+    return float(sum(float(number) * UNITS[unit] for number, unit in found)) if found else None
 
 
 def version() -> str:

@@ -1,21 +1,24 @@
-"""The files of a mount, as the configuration and the cluster want them on every node, and how they get there."""
+"""The files of a mount: what the configuration and the cluster want on every node, and how they are written there."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cephx import parse_key
+from cephctl.cluster.monitors import MonAddress, Monmap, monmap_of
 from cephctl.config import Node
-from cephctl.doctor.cluster_facts import monmap
+from cephctl.deps import Deps
 from cephctl.errors import CephctlError
 from cephctl.node.systemd import unit_name
-from cephctl.results import Column, Record
+from cephctl.parse import Malformed, parse
+from cephctl.results import Column, Outcome, Proposal, Record, Table, status_of_errors
 from cephctl.site import Site
 from cephctl.ssh.connection import NodeFailed
-from cephctl.ssh.hosts import Question, ask_all
+from cephctl.ssh.hosts import Question
 
 PUSH_SECONDS = 60
 UNIT = """\
@@ -44,17 +47,16 @@ mon host = {mon_host}
 
 @dataclass(frozen=True)
 class Credentials:
-    """What the cluster has to say: where it is, and the key, which no repr shows."""
+    """The cluster's monitors and the key, which no repr shows."""
 
-    fsid: str
-    monitors: tuple[tuple[str, str, int], ...]
+    monmap: Monmap
     fingerprint: str
     key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class FileChange(Record):
-    """One difference on one node; keys are told by fingerprint."""
+    """One difference on one node; keys are shown by fingerprint."""
 
     node: str
     path: str
@@ -66,27 +68,24 @@ class FileChange(Record):
         Column("node", "NODE"),
         Column("path", "FILE"),
         Column("what", "WHAT"),
-        Column("before", "NOW"),
-        Column("after", "THEN"),
+        Column("before", "BEFORE"),
+        Column("after", "AFTER"),
     )
 
 
 def read_credentials(entity: str, cluster: Cluster) -> Generator[Credentials]:
     """One answer. The key comes over the worker's pipe and goes on to the nodes' stdin."""
-    found = monmap(cluster.command("mon dump"))
+    monmap = monmap_of(cluster.command("mon dump"))
     [answer] = cluster.command("auth get", entity=entity)
-    key = parse_key(answer["key"])
-    monitors = tuple(
-        (kind, host, port) for mon in found["monitors"] for kind, host, port in mon["addresses"]
-    )
-    yield Credentials(found["fsid"], monitors, key.fingerprint, answer["key"])
+    yield Credentials(monmap, parse_key(answer["key"]).fingerprint, answer["key"])
 
 
 def wanted(site: Site, credentials: Credentials) -> list[dict[str, Any]]:
     """The four files, as the node program takes them."""
-    values = {"fsid": credentials.fsid, "mon host": mon_host(credentials.monitors)}
+    monitors = tuple(credentials.monmap.addresses)
+    values = {"fsid": credentials.monmap.fsid, "mon host": mon_host(monitors)}
     unit = {
-        "What": what(site, credentials.monitors),
+        "What": mount_source(site, monitors),
         "Where": site.path,
         "Type": "ceph",
         "Options": options(site),
@@ -117,25 +116,19 @@ def wanted(site: Site, credentials: Credentials) -> list[dict[str, Any]]:
     ]
 
 
-def mon_host(monitors: Sequence[tuple[str, str, int]]) -> str:
-    return (
-        "[" + ",".join(f"{kind}:{bracketed(host)}:{port}" for kind, host, port in monitors) + "]"
-        if monitors
-        else ""
-    )
+def mon_host(monitors: Sequence[MonAddress]) -> str:
+    words = [f"{each.kind}:{bracketed(each.host)}:{each.port}" for each in monitors]
+    return f"[{','.join(words)}]" if words else ""
 
 
-def what(site: Site, monitors: Sequence[tuple[str, str, int]]) -> str:
-    """The source of the mount: the monitors' hosts, and a port only where it is not the usual one."""
-    kind, usual = (
-        ("v2", 3300)
-        if "ms_mode=" in site.options and "ms_mode=legacy" not in site.options
-        else ("v1", 6789)
-    )
+def mount_source(site: Site, monitors: Sequence[MonAddress]) -> str:
+    """What= of the unit: the monitors' hosts, and a port only where it is not the usual one."""
+    msgr2 = "ms_mode=" in site.options and "ms_mode=legacy" not in site.options
+    kind, usual = ("v2", 3300) if msgr2 else ("v1", 6789)
     places = [
-        bracketed(host) + (f":{port}" if port != usual or kind == "v2" else "")
-        for each, host, port in monitors
-        if each == kind
+        bracketed(each.host) + (f":{each.port}" if each.port != usual or msgr2 else "")
+        for each in monitors
+        if each.kind == kind
     ]
     return f"{','.join(places)}:{site.root}"
 
@@ -150,31 +143,93 @@ def options(site: Site) -> str:
         f"secretfile={site.secret}",
         *(word for word in site.options.split(",") if word),
     ]
-    if site.filesystem:
-        words.append(f"fs={site.filesystem}")
+    if site.file_system:
+        words.append(f"fs={site.file_system}")
     return ",".join([*words, *(() if "_netdev" in words else ("_netdev",))])
 
 
-def push(
+@dataclass(frozen=True)
+class Change:
+    """One difference, as the node program reports it."""
+
+    path: str
+    what: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """What the node program answers."""
+
+    changes: tuple[Change, ...]
+    problem: str | None
+
+
+def propose(deps: Deps, nodes: Sequence[Node]) -> Proposal:
+    """Compare the files of each node with what the cluster and the configuration want."""
+    [credentials] = deps.ask(partial(read_credentials, deps.site.entity))
+    files = wanted(deps.site, credentials)
+    changes, errors = parted(push(deps, nodes, files, write=False))
+    table = Table(FileChange, changes)
+    status = status_of_errors(errors, len(nodes))
+    notes = () if changes or errors else ("nothing differs",)
+    return Proposal(
+        shown=table if changes else None,
+        question="Write these files?",
+        execute=partial(execute, deps, nodes, files, changes, errors),
+        otherwise=Outcome(table if changes or not errors else None, status, errors, notes),
+    )
+
+
+def execute(
+    deps: Deps,
     nodes: Sequence[Node],
-    site: Site,
+    files: Sequence[dict[str, Any]],
+    changes: Sequence[FileChange],
+    errors: tuple[CephctlError, ...],
+) -> Outcome:
+    """Write the files on the nodes where they differ."""
+    names = {change.node for change in changes}
+    chosen = [node for node in nodes if node.name in names]
+    written, failed = parted(push(deps, chosen, files, write=True))
+    errors = (*errors, *failed)
+    return Outcome(Table(FileChange, written), status_of_errors(errors, len(nodes)), errors)
+
+
+def parted(
+    answers: Iterable[FileChange | CephctlError],
+) -> tuple[tuple[FileChange, ...], tuple[CephctlError, ...]]:
+    found = list(answers)
+    return (
+        tuple(each for each in found if isinstance(each, FileChange)),
+        tuple(each for each in found if isinstance(each, CephctlError)),
+    )
+
+
+def push(
+    deps: Deps,
+    nodes: Sequence[Node],
     files: Sequence[dict[str, Any]],
     write: bool,
     unit: bool = True,
 ) -> Iterator[FileChange | CephctlError]:
-    """What differs on each node from these files; with `write`, it no longer does. With `unit` the unit is enabled, too."""
-    arguments = {"files": files, "write": write, "enable": unit_name(site.path) if unit else None}
-    question = Question("push.push", lambda _: arguments, PUSH_SECONDS)
-    for node, answer in ask_all(nodes, question, site.ssh_config):
+    """How each node differs from these files; with `write` they are written. With `unit` the unit is enabled, too."""
+    enable = unit_name(deps.site.path) if unit else None
+    arguments = {"files": files, "write": write, "enable": enable}
+    for node, answer in deps.ask_nodes(
+        nodes, Question("push.push", lambda _: arguments, PUSH_SECONDS)
+    ):
         if isinstance(answer, NodeFailed):
             yield answer
-        else:
-            if problem := answer.value["problem"]:
-                yield CephctlError(
-                    f"{node.name}: {problem}",
-                    "run 'systemctl daemon-reload' there when it answers again",
-                )
-            yield from (
-                FileChange(node.name, each["path"], each["what"], each["before"], each["after"])
-                for each in answer.value["changes"]
-            )
+            continue
+        try:
+            report = parse(PushReport, answer.value)
+        except Malformed as error:
+            yield CephctlError(f"{node.name}: its answer is invalid: {error}")
+            continue
+        if report.problem:
+            hint = "run 'systemctl daemon-reload' there when it answers again"
+            yield CephctlError(f"{node.name}: {report.problem}", hint)
+        for each in report.changes:
+            yield FileChange(node.name, each.path, each.what, each.before, each.after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
@@ -12,17 +12,16 @@ from typing import Any, Protocol
 
 from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
 from cephctl.ceph.lock import LOCK_SECONDS, RunLock, acquire, held, release
+from cephctl.cluster.monitors import read_monmap
 from cephctl.cluster.sessions import MdsSession, read_sessions
-from cephctl.config import Node
-from cephctl.doctor.cluster_facts import monmap
+from cephctl.deps import Deps
 from cephctl.errors import CephctlError, Interrupted, Refused
-from cephctl.haproxy import HAProxy
 from cephctl.node.remount import BUSY
-from cephctl.nodes.push import Credentials, options, push, wanted, what
+from cephctl.nodes.push import Credentials, mount_source, options, push, wanted
 from cephctl.rotation.steps import Stalled
-from cephctl.site import Site, request
+from cephctl.site import request
 from cephctl.ssh.connection import NodeFailed
-from cephctl.ssh.hosts import Question, ask_all
+from cephctl.ssh.hosts import Question
 
 LOOK_SECONDS = 30
 SWITCH_SECONDS = 240
@@ -71,25 +70,15 @@ class Environment(Protocol):
     def out_of_service(self, node: str) -> str | None: ...
 
 
-Ask = Callable[[Any], Iterator[Any]]
-
-
 class LiveEnvironment:
     """The real one. Every question to the cluster renews the lock, and so does long waiting; without a lock it is for looking."""
 
-    def __init__(
-        self,
-        ask: Ask,
-        lease: RunLock | None,
-        site: Site,
-        nodes: Sequence[Node],
-        balancer: HAProxy | None,
-    ) -> None:
-        self._ask = ask
-        self.lease = lease
-        self.site = site
-        self.nodes = {node.name: node for node in nodes}
-        self.balancer = balancer
+    def __init__(self, deps: Deps, lock: RunLock | None) -> None:
+        self.deps = deps
+        self.lock = lock
+        self.site = deps.site
+        self.nodes = {node.name: node for node in deps.nodes}
+        self.haproxy = deps.haproxy
         self._renewed = 0.0
 
     def now(self) -> float:
@@ -98,17 +87,17 @@ class LiveEnvironment:
     # The cluster
 
     def ask(self, question: Any) -> list[Any]:
-        answers = list(self._ask(partial(held, self.lease, question) if self.lease else question))
+        answers = list(self.deps.ask(partial(held, self.lock, question) if self.lock else question))
         self._renewed = time.monotonic()
         return answers
 
     def take_lock(self, take_over: bool = False) -> None:
-        assert self.lease
-        list(self._ask(partial(acquire, self.lease, take_over)))
+        assert self.lock
+        list(self.deps.ask(partial(acquire, self.lock, take_over)))
 
     def give_lock_back(self) -> None:
-        assert self.lease
-        list(self._ask(partial(release, self.lease)))
+        assert self.lock
+        list(self.deps.ask(partial(release, self.lock)))
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and keep the lock."""
@@ -163,9 +152,7 @@ class LiveEnvironment:
         """Each node's answer, or its NodeFailed."""
         question = Question(function, lambda _: arguments, seconds)
         answers = self.patiently(
-            lambda: list(
-                ask_all([self.nodes[name] for name in nodes], question, self.site.ssh_config)
-            )
+            lambda: list(self.deps.ask_nodes([self.nodes[name] for name in nodes], question))
         )
         return {
             node.name: answer if isinstance(answer, NodeFailed) else answer.value
@@ -220,11 +207,11 @@ class LiveEnvironment:
 
     def switch(self, node: str, entity: Entity) -> dict[str, Any]:
         """Out of service, another mount in place of the old one, back into service. What it was like comes back."""
-        [credentials] = self.ask(read_monitors)
+        [monmap] = self.ask(read_monmap)
         site = replace(self.site, entity=entity.name)
         arguments = request(site, None) | {
             "key": entity.key,
-            "source": what(site, credentials.monitors),
+            "source": mount_source(site, tuple(monmap.addresses)),
             "options": options(site),
             "mount_seconds": MOUNT_SECONDS,
         }
@@ -233,7 +220,7 @@ class LiveEnvironment:
         if isinstance(answer, NodeFailed):
             out = (
                 f", and it is out of service in HAProxy (cephctl node undrain {node})"
-                if self.balancer
+                if self.haproxy
                 else ""
             )
             raise Stalled(
@@ -255,7 +242,7 @@ class LiveEnvironment:
     def left(self, node: str, mounted: bool) -> str:
         """How a node is left whose switch failed: in service when it has a mount, else out of it."""
         if not mounted:
-            return "it is not mounted, and out of service" if self.balancer else "it is not mounted"
+            return "it is not mounted, and out of service" if self.haproxy else "it is not mounted"
         try:
             self.undrain(node)
         except CephctlError as error:
@@ -270,16 +257,18 @@ class LiveEnvironment:
         self.pushed(nodes, entity, unit, write=True)
 
     def pushed(self, nodes: Sequence[str], entity: Entity, unit: bool, write: bool) -> list[Any]:
-        [monitors] = self.ask(read_monitors)
+        [monmap] = self.ask(read_monmap)
         site = replace(self.site, entity=entity.name)
-        credentials = replace(monitors, fingerprint=entity.fingerprint, key=entity.key)
+        credentials = Credentials(monmap, entity.fingerprint, entity.key)
         files = [
             each
             for each in wanted(site, credentials)
             if each["kind"] in KEY_FILES or (unit and each["section"] == "Mount")
         ]
         chosen = [self.nodes[name] for name in nodes]
-        found = self.patiently(lambda: list(push(chosen, site, files, write, unit)))
+        found = self.patiently(
+            lambda: list(push(replace(self.deps, site=site), chosen, files, write, unit))
+        )
         for each in found:
             if isinstance(each, CephctlError):
                 raise each
@@ -299,28 +288,26 @@ class LiveEnvironment:
 
     def out_of_service(self, node: str) -> str | None:
         """Why this node may not be taken out of service now."""
-        if not self.balancer:
+        if not self.haproxy:
             return None
         shard = self.nodes[node].shard
-        servers = self.balancer.servers(shard)
-        self.balancer.server(shard, node)
+        servers = self.haproxy.servers(shard)
+        self.haproxy.server(shard, node)
         others = [each.name for each in servers.values() if each.is_up and each.name != node]
-        return None if others else f"HAProxy has no other server of {self.balancer.of(shard)} up"
+        return None if others else f"HAProxy has no other server of {self.haproxy.of(shard)} up"
 
     def not_in_service(self, node: str) -> str | None:
-        if not self.balancer:
+        if not self.haproxy:
             return None
-        found = self.balancer.server(self.nodes[node].shard, node)
+        found = self.haproxy.server(self.nodes[node].shard, node)
         return None if found.is_up else f"HAProxy has {node} {found.status}"
 
     def drain(self, node: str) -> str | None:
-        return (
-            self.balancer.drain(self.nodes[node].shard, node, self.wait) if self.balancer else None
-        )
+        return self.haproxy.drain(self.nodes[node].shard, node, self.wait) if self.haproxy else None
 
     def undrain(self, node: str) -> None:
-        if self.balancer:
-            self.balancer.undrain(self.nodes[node].shard, node, self.wait)
+        if self.haproxy:
+            self.haproxy.undrain(self.nodes[node].shard, node, self.wait)
 
 
 def nothing(cluster: Any) -> Generator[None]:
@@ -332,12 +319,3 @@ def evict_session(session: Session, cluster: Any) -> Generator[None]:
     """By id, at the MDS that has it: without a filter 16.2 would evict everybody."""
     cluster.mds_command(session.mds, "client evict", filters=[f"id={session.id}"])
     yield None
-
-
-def read_monitors(cluster: Any) -> Generator[Credentials]:
-    """Where the cluster is, without any key."""
-    found = monmap(cluster.command("mon dump"))
-    monitors = tuple(
-        (kind, host, port) for mon in found["monitors"] for kind, host, port in mon["addresses"]
-    )
-    yield Credentials(found["fsid"], monitors, "", "")

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cephctl.ceph.keys import Entity
 from cephctl.config import Node
-from cephctl.doctor.checks.auth import version
+from cephctl.doctor.cluster_facts import ClusterFacts
 from cephctl.doctor.gather import Facts
-from cephctl.doctor.verdict import Diagnosis
+from cephctl.doctor.verdict import Diagnosis, blocks_rotation
+from cephctl.doctor.view import View
 from cephctl.errors import CephctlError, NotFound, Refused
-from cephctl.nodes.remount import Order, held
+from cephctl.nodes.remount import Order, busy
+from cephctl.parse import Unreadable
 from cephctl.results import Severity
 from cephctl.rotation.environment import Session
 from cephctl.rotation.strategies import described
+from cephctl.units import version_numbers
 
 SPACE_NEEDED = 1 << 20
-# Warnings that would become a fault on the way: what the next mount would meet, and what lives on a key that is gone.
-BLOCKING_WARNINGS = frozenset(
-    {
-        "KEY_MISMATCH",
-        "KEY_NEWER_THAN_MOUNT",
-        "KEYRING_DIFFERS",
-        "SECRET_MISSING",
-        "SECRET_EMPTY",
-        "SECRET_IS_KEYRING",
-        "SECRET_GARBLED",
-        "SECRET_NOT_PASSED",
-        "NAME_PREFIXED",
-        "UNIT_MISSING",
-        "UNIT_INVALID",
-        "ZOMBIE_CLIENT",
-        "FSTAB_DUPLICATE",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -115,19 +100,16 @@ def refusals(
 
 
 def cluster_troubles(seen: Observed) -> Iterator[CephctlError]:
-    if "error" in seen.facts.cluster:
+    cluster = seen.facts.cluster
+    if cluster.failure:
         yield Refused(
-            f"the cluster could not be looked at: {seen.facts.cluster['error']}",
-            seen.facts.cluster.get("hint"),
+            f"the cluster could not be examined: {cluster.failure.message}", cluster.failure.hint
         )
     for finding in seen.found.cluster:
         if finding.severity is Severity.ERR:
             yield Refused(f"{finding.code}: {finding.summary}", finding.remedy)
-    away = [
-        mon["name"]
-        for mon in seen.facts.cluster.get("monmap", {}).get("monitors", ())
-        if not mon["in_quorum"]
-    ]
+    monitors = () if isinstance(cluster.monmap, Unreadable) else cluster.monmap.monitors
+    away = [each.name for each in monitors if not each.in_quorum]
     if away:
         yield Refused(
             f"mon.{' and mon.'.join(away)} is not in quorum", "see 'cephctl cluster status'"
@@ -135,25 +117,19 @@ def cluster_troubles(seen: Observed) -> Iterator[CephctlError]:
 
 
 def node_troubles(seen: Observed) -> Iterator[CephctlError]:
+    cluster = seen.facts.cluster
     for node, verdict in zip(seen.facts.nodes, seen.found.nodes, strict=True):
         if node.failure:
             yield Refused(
-                f"{node.name} cannot be asked: {node.failure['problem']}", leaving_out(node.name)
+                f"{node.name} does not answer: {node.failure.problem}", leaving_out(node.name)
             )
             continue
-        for finding in (
-            each for each in (verdict.cause, *verdict.consequences, *verdict.warnings) if each
-        ):
-            if (
-                finding.severity in (Severity.ERR, Severity.UNKNOWN)
-                or finding.code in BLOCKING_WARNINGS
-            ):
-                yield Refused(
-                    f"{node.name}: {finding.code}: {finding.summary}",
-                    finding.remedy or f"cephctl node doctor {node.name}",
-                )
-                break
-        yield from held(Order("umount"), node, seen.facts.site)
+        if finding := next(filter(blocks_rotation, verdict.findings), None):
+            yield Refused(
+                f"{node.name}: {finding.code}: {finding.summary}",
+                finding.remedy or f"cephctl node doctor {node.name}",
+            )
+        yield from busy(Order("umount"), View(node, cluster, seen.facts.site))
         look = seen.looks.get(node.name) or {}
         if look.get("free") is not None and look["free"] < SPACE_NEEDED:
             yield Refused(
@@ -221,10 +197,9 @@ def type_of_key(request: Request, facts: Facts, looks: Mapping[str, Any]) -> str
     return "aes"
 
 
-def allowed_types(cluster: Mapping[str, Any]) -> set[str]:
-    """Releases before 19.2.6 and 20.2.4 know one type and tell of none."""
-    told: Iterable[Any] = cluster.get("monmap", {}).get("allowed_ciphers") or ("aes",)
-    return {str(each.get("name", each) if isinstance(each, dict) else each) for each in told}
+def allowed_types(cluster: ClusterFacts) -> frozenset[str]:
+    monmap = cluster.monmap
+    return frozenset(("aes",)) if isinstance(monmap, Unreadable) else monmap.key_types
 
 
 def can_use_aes256k(look: Mapping[str, Any]) -> bool:
@@ -235,7 +210,7 @@ def can_use_aes256k(look: Mapping[str, Any]) -> bool:
     """
     helper = [int(number) for number in re.findall(r"\d+", look.get("ceph_common") or "")[:3]]
     newest = helper >= [20, 2, 4] or [19, 2, 6] <= helper < [20]
-    return version(look["kernel"]) >= (7, 0) and newest
+    return version_numbers(look["kernel"]) >= (7, 0) and newest
 
 
 def warnings(request: Request, balanced: bool) -> Iterator[str]:

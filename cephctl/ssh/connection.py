@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cephctl.errors import CephctlError
+from cephctl.remedy import Remedy, here
 from cephctl.ssh.known_hosts import Line, known
 from cephctl.ssh.proxy import Proxy
-from cephctl.ssh.settings import Settings
+from cephctl.ssh.settings import Settings, ssh
 
 if TYPE_CHECKING:
     import paramiko
@@ -37,11 +38,14 @@ CLOSED = ("No existing session", "Error reading SSH protocol banner")
 
 
 class NodeFailed(CephctlError):
-    """A node could not be asked. `code` is the finding that says so."""
+    """A node did not answer. `code` is the finding that says so, `remedy` the commands that fix it."""
 
-    def __init__(self, code: str, node: str, problem: str, hint: str | None = None) -> None:
+    def __init__(
+        self, code: str, node: str, problem: str, hint: str | None = None, remedy: Remedy = ()
+    ) -> None:
         super().__init__(f"{node}: {problem}", hint)
-        self.args = (code, node, problem, hint)
+        self.args = (code, node, problem, hint, remedy)
+        self.remedy = remedy
         self.code = code
         self.node = node
         self.problem = problem
@@ -160,6 +164,7 @@ def failure(settings: Settings, error: Exception, waited: float, said: str) -> N
             node,
             f"{place(settings)} has no host key of a type that known_hosts has for it",
             changed_hint(settings),
+            forget_key(settings),
         )
     if isinstance(error, (paramiko.AuthenticationException, PermissionError)) or any(
         word in text for word in NO_KEY
@@ -182,7 +187,8 @@ def refused(settings: Settings, error: Exception) -> NodeFailed:
         error, paramiko.AuthenticationException
     ):
         problem = f"no usable key for {settings.user}: {keys} cannot be read, or is encrypted and not in the agent"
-    return NodeFailed("NODE_LOGIN_REFUSED", settings.node, problem, settings.command())
+    login = here(*ssh(settings.config), settings.node, changes=False)
+    return NodeFailed("NODE_LOGIN_REFUSED", settings.node, problem, settings.command(), (login,))
 
 
 def place(settings: Settings) -> str:
@@ -209,9 +215,13 @@ class KnownHostsPolicy:
                 f"the host key of {where} is marked @revoked in known_hosts",
             )
         if any(not line.revoked for line in self.lines):
-            problem = f"the host key of {place(self.settings)} is not the known one: the node was installed anew, or somebody is in between"
             raise NodeFailed(
-                "NODE_HOST_KEY_CHANGED", self.settings.node, problem, changed_hint(self.settings)
+                "NODE_HOST_KEY_CHANGED",
+                self.settings.node,
+                f"the host key of {place(self.settings)} differs from known_hosts: the node was "
+                "reinstalled, or this is a man-in-the-middle attack",
+                changed_hint(self.settings),
+                forget_key(self.settings),
             )
         raise unknown(self.settings, key.get_name(), blob)
 
@@ -224,6 +234,7 @@ def unknown(settings: Settings, kind: str, blob: bytes) -> NodeFailed:
         settings.node,
         problem,
         f"compare it with the node's own, then: {adding(settings, kind, blob)}",
+        (here("sh", "-c", adding(settings, kind, blob)),),
     )
 
 
@@ -239,5 +250,10 @@ def adding(settings: Settings, kind: str, blob: bytes) -> str:
 
 
 def changed_hint(settings: Settings) -> str:
-    file = shlex.quote(os.path.expanduser(settings.known_hosts_file))
-    return f"if you know why: ssh-keygen -f {file} -R {shlex.quote(settings.key_names[0])}"
+    [command] = forget_key(settings)
+    return f"if you know the reason: {shlex.join(command.argv)}"
+
+
+def forget_key(settings: Settings) -> Remedy:
+    file = os.path.expanduser(settings.known_hosts_file)
+    return (here("ssh-keygen", "-f", file, "-R", settings.key_names[0]),)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cephctl.config import Node
 from cephctl.errors import CephctlError
+from cephctl.remedy import Command
 from cephctl.ssh.connection import NodeFailed, connected, place
 from cephctl.ssh.program import MARK, program
 from cephctl.ssh.settings import Settings, settings_of
@@ -179,6 +180,7 @@ def no_answer(settings: Settings, complaint: str, status: int) -> NodeFailed:
             settings.node,
             "it has no python3",
             f"{settings.command()} sudo apt-get install -y python3",
+            (Command(("apt-get", "install", "-y", "python3"), node=settings.node),),
         )
     if no_sudo or re.search(r"(?m)^sudo: ", complaint):
         hint = f"in sudoers on the node: {settings.user} ALL=(root) NOPASSWD: /usr/bin/python3"

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from cephctl.cephx import OPERATOR_CAPS, caps_command
+from cephctl.caps import caps_command, operator_caps
 from cephctl.cli import NOUNS, root
 from cephctl.cli.options import Verb
 from tests.command import PROJECT, Cephctl
@@ -124,7 +124,10 @@ def test_config_init_show_and_no_overwriting(tmp_path: Path) -> None:
     file = tmp_path / "deep/cephctl.toml"
     written = cephctl("config", "init", "--config", str(file))
     assert written.status == 0
-    assert caps_command("get-or-create", "client.cephctl", OPERATOR_CAPS) in written.stdout
+    assert (
+        caps_command("get-or-create", "client.cephctl", operator_caps("client.web"))
+        in written.stdout
+    )
     content = file.read_text()
     again = cephctl("config", "init", "--config", str(file))
     assert again.status == 6

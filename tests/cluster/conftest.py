@@ -55,11 +55,10 @@ def own_address() -> Iterator[str]:
     """A loopback address that no other worker, and no other run of the tests, has a cluster on."""
     ADDRESSES.mkdir(exist_ok=True)
     for number in range(1, 255):
-        with (ADDRESSES / str(number)).open("w") as claim:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield f"127.7.{number}.1"
-                return
+        with (ADDRESSES / str(number)).open("w") as claim, contextlib.suppress(BlockingIOError):
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield f"127.7.{number}.1"
+            return
     pytest.fail("254 clusters are running already")
 
 
@@ -70,7 +69,9 @@ def cluster(
     if os.geteuid():
         pytest.fail("the cluster's tests need root: a newer Ceph runs in a chroot")
     root = None if request.param == HOST_RELEASE else ceph_root(request.param)
-    made = Cluster(tmp_path_factory.mktemp(request.param), own_address, root=root, settings=SETTINGS)
+    made = Cluster(
+        tmp_path_factory.mktemp(request.param), own_address, root=root, settings=SETTINGS
+    )
     try:
         made.up()
         yield made

@@ -18,6 +18,7 @@ from cephctl.ceph.ask import ask
 from cephctl.ceph.keys import Entity
 from cephctl.ceph.target import Target
 from cephctl.config import Node
+from cephctl.deps import Deps
 from cephctl.errors import CephctlError
 from cephctl.rotation.environment import LiveEnvironment, MountState
 from cephctl.rotation.record import Plan, Recorder
@@ -29,23 +30,30 @@ NAMES = ("one", "two")
 HOLDER = Path(__file__).with_name("holder.py")
 
 
+def no_nodes(nodes: Sequence[Node], question: object) -> Any:
+    raise AssertionError("light nodes have no sshd")
+
+
 class LightNodes(LiveEnvironment):
     """The real cluster, with processes for nodes. `touch` counts every question, and what is between a node's own steps."""
 
     def __init__(
         self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask
     ) -> None:
-        site = Site("/mnt", "/", plan.entity, "", "", None, None)
-        nodes = [
-            Node(name, f"10.9.9.{number}", "web-1") for number, name in enumerate(NAMES, start=1)
-        ]
-        super().__init__(
-            lambda question: asking(target, question),
-            lease_of(plan, "here", "forward"),
-            site,
-            nodes,
-            None,
+        deps = Deps(
+            ask=lambda question: asking(target, question),
+            ask_nodes=no_nodes,
+            haproxy=None,
+            site=Site("/mnt", "/", plan.entity, "", "", None, None),
+            nodes=tuple(
+                Node(name, f"10.9.9.{number}", "web-1")
+                for number, name in enumerate(NAMES, start=1)
+            ),
+            operator_entity="client.admin",
+            runs=str(folder / "runs"),
+            seconds=30,
         )
+        super().__init__(deps, lease_of(plan, "here", "forward"))
         self.folder = folder
         self.target = target
         self.kill_at = kill_at

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cephctl.cephx import OPERATOR_CAPS, caps_command
+from cephctl.caps import caps_command, operator_caps
 from tests.cluster import commands
 from tests.cluster.conftest import Site
 from tests.command import Result
@@ -42,7 +42,10 @@ def test_wrong_key(site: Site, tmp_path: Path) -> None:
         result = site.cephctl(*command, "-k", str(wrong))
         assert (result.status, result.stdout) == (4, "")
         assert f"the monitors refused client.cephctl: its key in {wrong}" in result.stderr
-        assert caps_command("get-or-create", "client.cephctl", OPERATOR_CAPS) in result.stderr
+        assert (
+            caps_command("get-or-create", "client.cephctl", operator_caps("client.web"))
+            in result.stderr
+        )
 
 
 def test_entity_the_cluster_does_not_know(site: Site, tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ def test_missing_caps_are_named_with_the_command_that_grants_them(
     # 18.2 leaves a client without any mds cap without an answer.
     assert result.status in ((1,) if "mds" in caps else (1, 4)), result
     assert re.search(f"lacks? {re.escape(lacks)}", result.stderr)
-    assert caps_command("caps", login[1], OPERATOR_CAPS) in result.stderr
+    assert caps_command("caps", login[1], operator_caps("client.web")) in result.stderr
     granted = site.cluster.ceph("auth", "caps", login[1], "mon", "allow r", "mds", "allow *")
     assert granted is not None
     assert site.cephctl(*command, *login).status == 0
@@ -84,7 +87,7 @@ def test_without_any_mon_cap_the_monitors_refuse(site: Site, tmp_path: Path) -> 
     result = site.cephctl("cluster", "status", *login)
     assert result.status == 4
     assert "or it lacks mon 'allow r'" in result.stderr
-    assert caps_command("caps", login[1], OPERATOR_CAPS) in result.stderr
+    assert caps_command("caps", login[1], operator_caps("client.web")) in result.stderr
 
 
 def test_nobody_elses_caps_are_told_to_be_replaced(site: Site, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ class Rolling:
             assert self.world.file(node, name) == found.key
             assert self.world.file(node, gone) is None
         plain = LightNodes(self.folder, self.target, self.plan, asking=ask_cleanly)
-        plain.lease = None
+        plain.lock = None
         sessions = [each for each in plain.sessions() if each.entity in (WEB, self.plan.other)]
         assert sorted(str(each.node) for each in sessions) == sorted(NAMES)
         assert {each.entity for each in sessions} == {name}

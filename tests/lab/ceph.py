@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cephctl.cephx import OPERATOR_CAPS
+from cephctl.caps import operator_caps
 from tests.lab.shell import LabError, find_process, is_alive, need, run, stop_pid, wait_until
 
 DAEMONS = ("mon.a", "mgr.x", "osd.0", "mds.a", "mds.b")
@@ -42,7 +42,7 @@ ENTITIES: dict[str, Mapping[str, str]] = {
         "osd": "allow rw tag cephfs *=*",
     },
     "client.web": {"mon": "allow r", "osd": "allow rw pool=cephfs_data", "mds": "allow rw"},
-    "client.cephctl": OPERATOR_CAPS,
+    "client.cephctl": operator_caps("client.web"),
 }
 CONF = """\
 [global]

@@ -10,7 +10,7 @@ from cephctl.ssh.program import MARK, MODULES, program
 
 
 def test_a_function_of_one_module_answers() -> None:
-    assert answer("push.seconds", "1min 30s") == {"answer": 90}
+    assert answer("systemd.seconds_of", "1min 30s") == {"answer": 90.0}
 
 
 def test_all_modules_load() -> None:

@@ -1,59 +1,60 @@
-"""Checks of the client itself: evicted, blocklisted, closed, forgotten."""
+"""Checks of the client: evicted, blocklisted, closed, left over."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
-from typing import Any
 
-from cephctl.cluster.blocklist import host_of, network_of
-from cephctl.doctor.check import REMOUNT, Layer, Problem, check
-from cephctl.doctor.view import View
+from cephctl.address import covers, host_of, network_of
+from cephctl.doctor.check import REMOUNT, Layer, Problem, Scope, check
+from cephctl.doctor.facts import Client, Holder
+from cephctl.doctor.view import View, known
+from cephctl.remedy import Remedy, here, on_node
 from cephctl.results import Severity
 
-CLIENT = ("clients", "mounts")
 
-
-def both_sides(view: View) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def both_sides(view: View, client: Client) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What the node and the cluster say of one client."""
-    client = view.client
     states = (
-        ", ".join(f"mds.{rank} {state}" for rank, state in client["sessions"].items())
+        ", ".join(f"mds.{rank} {state}" for rank, state in client.sessions.items())
         or "no MDS session"
     )
-    entry = view.known("osdmap").get("blocklist", {}).get(view.instance)
+    entry, session = view.blocklist.get(view.instance or ""), view.session
     cluster = [
         f"blocklist has {view.instance} until {entry}"
         if entry
-        else f"blocklist has no {view.instance}"
+        else f"blocklist has no {view.instance}",
+        f"MDS session {session.id} is {session.state}"
+        if session
+        else "no MDS session of that client",
     ]
-    cluster.append(
-        f"MDS session {view.session['id']} is {view.session['state']}"
-        if view.session
-        else "no MDS session of that client"
-    )
     if former := evicted_before(view):
         cluster.append(f"evicted before, within the last hour: {', '.join(former)}")
+    blocklisted = str(bool(client.blocklisted)).lower()
     return (
-        f"client {view.instance}, blocklisted: {str(bool(client['blocklisted'])).lower()}, {states}",
-    ), tuple(cluster)
+        (f"client {view.instance}, blocklisted: {blocklisted}, {states}", *why(view)),
+        tuple(cluster),
+    )
 
 
 def evicted_before(view: View) -> list[str]:
     """Former clients of this host on the blocklist."""
-    host = host_of(view.instance or "")
-    entries = view.known("osdmap").get("blocklist", {})
+    if not view.instance:
+        return []
+    try:
+        host = host_of(view.instance)
+    except ValueError:
+        return []
     return [
         each
-        for each in entries
+        for each in view.blocklist
         if host_of(each) == host and each != view.instance and not each.endswith("/0")
     ]
 
 
 def why(view: View) -> tuple[str, ...]:
-    """What the kernel log says of how it came to it."""
+    """What the kernel log says about the reason."""
     names = ("reconnect_denied", "session_closed", "mds_hung", "data_dropped")
-    return tuple(f"kernel log: {view.events[name].text}" for name in names if name in view.events)
+    return tuple(view.events[name].line for name in names if name in view.events)
 
 
 @check(
@@ -61,58 +62,52 @@ def why(view: View) -> tuple[str, ...]:
     "The node's whole address is blocklisted",
     Layer.BLOCKLIST,
     needs=("cluster.osdmap",),
+    prevents_mount=True,
 )
 def node_blocklisted(view: View) -> Iterator[Problem]:
-    """An entry without a nonce, or a range (a network fence), covers the node's address: new mounts are refused too. Remove it if
-    nobody meant it, then remount.
+    """An entry without a nonce, or a range (a network fence), includes the node's address: new mounts are refused too.
+
+    Remove the entry if it was not intended, then remount.
     """
-    for entry in covering(view, view.node.address):
-        kind, place = entry
-        remove = f"ceph osd blocklist {'range ' if kind == 'range' else ''}rm {place}"
-        yield Problem(
-            f"{place} is blocklisted, which is this node",
-            node=(f"address {view.node.address}",),
-            cluster=(f"{'range_' if kind == 'range' else ''}blocklist has {place}",),
-            remedy=f"{remove} && {REMOUNT}",
-        )
-
-
-def covering(view: View, address: str) -> Iterator[tuple[str, str]]:
-    """Blocklist entries of a whole address: pairs of kind and the entry as the command that removes it wants it."""
-    osdmap = view.known("osdmap")
-    for entry in osdmap.get("blocklist", {}):
+    address = view.node.address
+    for entry in view.blocklist:
         if entry in (f"{address}:0/0", f"[{address}]:0/0"):
-            yield "address", entry
-    for entry in osdmap.get("range_blocklist", {}):
-        network = network_of(entry)
-        try:
-            if ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False):
-                yield "range", network
-        except ValueError:
-            continue
+            yield blocklisted(view, entry, ())
+    for entry in view.osdmap.range_blocklist:
+        if covers(network_of(entry), address):
+            yield blocklisted(view, network_of(entry), ("range",))
+
+
+def blocklisted(view: View, entry: str, kind: tuple[str, ...]) -> Problem:
+    return Problem(
+        f"{entry} is blocklisted, which includes this node",
+        node=(f"address {view.node.address}",),
+        cluster=(f"{'range_' if kind else ''}blocklist has {entry}",),
+        remedy=(here("ceph", "osd", "blocklist", *kind, "rm", entry), *REMOUNT),
+    )
 
 
 @check(
     "CLIENT_BLOCKLISTED",
     "The kernel client was evicted and is blocklisted",
     Layer.BLOCKLIST,
-    needs=(*CLIENT, "cluster.osdmap"),
+    needs=("clients", "mounts", "cluster.osdmap"),
     remedy=REMOUNT,
 )
 def client_blocklisted(view: View) -> Iterator[Problem]:
-    """The MDS ended this client's session and the monitors put its instance on the blocklist for an hour: somebody evicted it, it
-    was silent for 300 s (session_autoclose), it did not come back within 45 s of an MDS failover, or it did not give back caps.
-    Everything on the mount says Permission denied while df and ceph -s look well. Taking it off the blocklist does not help, the
-    client stays rejected for good: remount. Find out why it was evicted, or it will be again: one that was
-    evicted several times within the hour (it is shown) has a flapping link, does not give back caps
-    (mds_cap_revoke_eviction_timeout), or lets its session's metadata grow (mds_session_metadata_threshold).
+    """The MDS ended this client's session, and the monitors put its address and nonce on the blocklist for an hour.
+
+    It was evicted by a command, or sent nothing for 300 s (session_autoclose), or did not reconnect within 45 s
+    of an MDS failover, or did not release caps. All access fails with EACCES while df and ceph -s look healthy.
+    Removing it from the blocklist does not help, because the client stays rejected: remount. Find the reason,
+    or it will be evicted again. Several evictions within the hour (they are listed) mean an unstable link, caps
+    that are not released (mds_cap_revoke_eviction_timeout), or session metadata that grows
+    (mds_session_metadata_threshold).
     """
-    if view.client and view.instance in view.known("osdmap").get("blocklist", {}):
-        node, cluster = both_sides(view)
+    if view.client and view.is_blocklisted:
+        node, cluster = both_sides(view, view.client)
         yield Problem(
-            "this mount's client was evicted and is blocklisted",
-            node=(*node, *why(view)),
-            cluster=cluster,
+            "this mount's client was evicted and is blocklisted", node=node, cluster=cluster
         )
 
 
@@ -120,18 +115,20 @@ def client_blocklisted(view: View) -> Iterator[Problem]:
     "CLIENT_REJECTED",
     "The kernel client was evicted; its blocklist entry has expired",
     Layer.BLOCKLIST,
-    needs=(*CLIENT, "cluster.osdmap"),
+    needs=("clients", "mounts", "cluster.osdmap"),
     remedy=REMOUNT,
 )
 def client_rejected(view: View) -> Iterator[Problem]:
-    """The node knows that it was rejected, and the cluster has forgotten: the blocklist entry lasts an hour (or was removed), the
-    mount stays dead for ever. The classic "Permission denied on one node, and the cluster is healthy". Remount.
+    """The node knows that it was rejected, and the cluster no longer does: a blocklist entry lasts an hour, or was removed.
+
+    The mount stays dead permanently. This is the typical "Permission denied on one node, and the cluster is
+    healthy". Remount.
     """
-    if view.is_rejected and view.instance not in view.known("osdmap").get("blocklist", {}):
-        node, cluster = both_sides(view)
+    if view.client and view.is_rejected and not view.is_blocklisted:
+        node, cluster = both_sides(view, view.client)
         yield Problem(
-            "this mount's client was rejected for good, though the blocklist no longer has it",
-            node=(*node, *why(view)),
+            "this mount's client was rejected, and the blocklist no longer has it",
+            node=node,
             cluster=cluster,
         )
 
@@ -141,16 +138,17 @@ def client_rejected(view: View) -> Iterator[Problem]:
     "The file system refuses new sessions",
     Layer.MDS,
     needs=("cluster.file_systems",),
-    wide=True,
+    scope=Scope.CLUSTER,
+    prevents_mount=True,
 )
 def sessions_refused(view: View) -> Iterator[Problem]:
-    """The flag refuse_client_session is set, as it is for maintenance: clients are rejected without being blocklisted."""
-    for system in view.known("file_systems"):
-        if system["refuse_sessions"]:
+    """The flag refuse_client_session is set, usually for maintenance: clients are rejected without being blocklisted."""
+    for system in view.file_systems:
+        if system.refuse_sessions:
             yield Problem(
-                f"file system {system['name']} refuses client sessions",
+                f"file system {system.name} refuses client sessions",
                 cluster=("flag refuse_client_session",),
-                remedy=f"ceph fs set {system['name']} refuse_client_session false",
+                remedy=(here("ceph", "fs", "set", system.name, "refuse_client_session", "false"),),
             )
 
 
@@ -158,42 +156,39 @@ def sessions_refused(view: View) -> Iterator[Problem]:
     "FORCED_UMOUNT",
     "A forced umount left the mount behind, or the client shut itself down",
     Layer.BLOCKLIST,
-    needs=(*CLIENT, "kernel_log"),
+    needs=("clients", "mounts", "kernel_log"),
     remedy=REMOUNT,
 )
 def forced_umount(view: View) -> Iterator[Problem]:
-    """Everything says Input/output error: umount -f ended all requests, but something held the mount; or the client met a map it
-    could not decode and fenced itself. It never recovers: remount.
+    """All access fails with EIO: umount -f ended all requests, but a process kept the mount busy.
+
+    Or the client received a map that it could not decode, and shut itself down. It never recovers: remount.
     """
     event = view.events.get("fenced_itself")
-    broken = [name for name in ("mds", "osd") if view.probe(name).get("error") == "EIO"]
+    broken = [name for name in ("mds", "osd") if view.probe_failed(name) == "EIO"]
     if view.client and not view.is_rejected and (event or broken):
-        lines = [f"kernel log: {event.text}"] if event else []
         yield Problem(
-            "the client is shut down; everything says EIO",
-            node=(*lines, *(f"probe {name}: EIO" for name in broken)),
+            "the client is shut down; all access fails with EIO",
+            node=(*((event.line,) if event else ()), *(f"probe {name}: EIO" for name in broken)),
         )
 
 
 @check(
     "SESSION_MISSING",
-    "No MDS knows this mount's client",
+    "No MDS has a session of this mount's client",
     Layer.BLOCKLIST,
-    needs=(*CLIENT, "cluster.sessions"),
+    needs=("clients", "mounts", "cluster.sessions"),
     remedy=REMOUNT,
 )
 def session_missing(view: View) -> Iterator[Problem]:
-    """Debugfs shows a client, and no active MDS has a session of its instance: the session is lost, and the idle client has not
-    noticed. The first access will show it.
+    """Debugfs shows a client, and no active MDS has its session: the session is lost, and the idle client has not noticed.
+
+    The first access will fail.
     """
-    if (
-        view.client
-        and view.instance
-        and not view.is_rejected
-        and not view.session
-        and not any(client_blocklisted(view))
-    ):
-        node, cluster = both_sides(view)
+    if not view.client or not view.instance or view.session:
+        return
+    if not view.is_rejected and not view.is_blocklisted:
+        node, cluster = both_sides(view, view.client)
         yield Problem("no MDS has a session of this mount's client", node=node, cluster=cluster)
 
 
@@ -201,38 +196,34 @@ def session_missing(view: View) -> Iterator[Problem]:
     "CLIENT_CLOSED",
     "The MDS closed this client's session",
     Layer.BLOCKLIST,
-    needs=(*CLIENT, "kernel_log"),
+    needs=("clients", "mounts", "kernel_log"),
     remedy=REMOUNT,
 )
 def client_closed(view: View) -> Iterator[Problem]:
-    """The client missed the 45 s (mds_reconnect_timeout) in which it could come back after an MDS failover, or was evicted without a
-    blocklist entry.
-    """
+    """The client did not reconnect within 45 s (mds_reconnect_timeout) of an MDS failover, or was evicted without a blocklist entry."""
     event = view.events.get("reconnect_denied") or view.events.get("session_closed")
-    if (
-        event
-        and view.client
-        and not view.is_rejected
-        and "open" not in view.client["sessions"].values()
-    ):
-        yield Problem("the MDS closed this client's session", node=(f"kernel log: {event.text}",))
+    if not event or not view.client or view.is_rejected:
+        return
+    if "open" not in view.client.sessions.values():
+        yield Problem("the MDS closed this client's session", node=(event.line,))
 
 
 @check(
     "CLIENT_RECONNECTED",
-    "The client was evicted and has reconnected by itself",
+    "The client was evicted and has reconnected automatically",
     Layer.SYMPTOM,
     severity=Severity.WARN,
     needs=("kernel_log",),
 )
 def client_reconnected(view: View) -> Iterator[Problem]:
-    """recover_session=clean did its work: the mount is alive, unwritten data and file locks were dropped, and files that were open
-    for writing fail with EBADF for good. Restart what keeps files open (log files of nginx, daemons with locks).
+    """recover_session=clean reconnected the client. Unwritten data and file locks were dropped.
+
+    Files that were open for writing fail with EBADF permanently. Restart what keeps files open (nginx with its
+    log files, daemons with locks).
     """
     if event := view.events.get("auto_reconnected"):
         yield Problem(
-            "the client was evicted and reconnected; open files are dead",
-            node=(f"kernel log: {event.text}",),
+            "the client was evicted and reconnected; open files are unusable", node=(event.line,)
         )
 
 
@@ -244,8 +235,9 @@ def client_reconnected(view: View) -> Iterator[Problem]:
     needs=("kernel_log",),
 )
 def data_dropped(view: View) -> Iterator[Problem]:
-    """When a session was lost, writes that had been acknowledged to programs did not reach the cluster, or file locks were lost.
-    Tell the owners of what was being written then.
+    """When a session was lost, data that programs had written did not reach the cluster, or file locks were lost.
+
+    Inform the owners of what was written at that time.
     """
     for name, what in (("data_dropped", "unwritten data"), ("locks_dropped", "file locks")):
         if event := view.events.get(name):
@@ -257,46 +249,38 @@ def data_dropped(view: View) -> Iterator[Problem]:
 
 @check(
     "ZOMBIE_CLIENT",
-    "A client lives on without a mount",
+    "A client exists without a mount",
     Layer.SYMPTOM,
     severity=Severity.WARN,
-    needs=(*CLIENT, "pins"),
+    needs=("clients", "mounts", "holders"),
+    blocks_rotation=True,
 )
 def zombie_client(view: View) -> Iterator[Problem]:
-    """A lazy umount takes the mount out of sight while processes still hold files of it: its client and MDS session live on, with
-    the old key, and its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last of its holders: restart those.
+    """A lazy umount hides a mount while processes still use its files. Its client and MDS session remain, with the old key.
+
+    Its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last process that uses it:
+    restart those.
     """
     if not view.zombies:
         return
-    holders = [pin for pin in view.section("pins") if pin["mount"] == "detached"]
-    sessions = {each["instance"]: each["id"] for each in view.known("sessions") or []}
-    names = tuple(f"client {z['instance']} without a mount" for z in view.zombies)
+    holders = view.holders("detached")
+    sessions = {each.address: each.id for each in known(view.cluster.sessions, ())}
+    names = tuple(f"client {each.instance} without a mount" for each in view.zombies)
     yield Problem(
         f"{len(view.zombies)} client{'s' if len(view.zombies) > 1 else ''} without a mount",
-        node=(
-            *names,
-            *(
-                f"{pin['command']} ({pin['pid']}) of {pin['unit']} holds {pin['files'][0]}"
-                for pin in holders
-            ),
-        ),
+        node=(*names, *map(str, holders)),
         cluster=tuple(
-            f"MDS session {sessions[z['instance']]}"
-            for z in view.zombies
-            if z["instance"] in sessions
+            f"MDS session {sessions[each.instance]}"
+            for each in view.zombies
+            if each.instance in sessions
         ),
-        remedy=release(view, holders),
+        remedy=release(holders),
     )
 
 
-def release(view: View, holders: list[Any]) -> str | None:
-    """Services are restarted; what belongs to none is ended by pid."""
-    units = sorted({pin["unit"] for pin in holders if str(pin["unit"]).endswith(".service")})
-    pids = [str(pin["pid"]) for pin in holders if not str(pin["unit"]).endswith(".service")]
-    commands = [f"systemctl restart {' '.join(units)}"] if units else []
-    commands += [f"kill {' '.join(pids)}"] if pids else []
-    return (
-        f"{view.site.ssh(view.node.name)} \"sudo sh -c '{' ; '.join(commands)}'\""
-        if commands
-        else None
-    )
+def release(holders: list[Holder]) -> Remedy:
+    """Services are restarted; other processes are ended by pid."""
+    units = sorted({each.unit for each in holders if each.unit and each.unit.endswith(".service")})
+    pids = [str(each.pid) for each in holders if each.unit not in units]
+    commands = [on_node("systemctl", "restart", *units)] if units else []
+    return (*commands, *([on_node("kill", *pids)] if pids else []))

@@ -1,11 +1,62 @@
-"""CephX caps, read as far as a mount needs them."""
+"""CephX caps: those that cephctl needs, those that a web node needs, and how to read them."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from cephctl.address import covers
+
+MDS_CAPS = "allow *"
+"""The MDS gives its session list to no client with less (16.2), and quotas need its `p`."""
+KEYS_CAPS: Mapping[str, str] = {
+    "mon": ", ".join(
+        f'allow command "auth {verb}"' for verb in ("ls", "get", "import", "rm", "caps")
+    ),
+    "osd": "allow rwx namespace=cephctl",
+}
+"""What changing keys and caps needs in addition. Ceph cannot limit `auth import` to one entity: with it an entity can
+give itself any caps."""
+
+
+def mon_caps(mounted_as: str) -> dict[str, str]:
+    """What each command to the monitors needs; "" stands for all that only read. `mounted_as` is the web nodes' entity.
+
+    `mds fail` needs its whole service: naming the command is not enough (measured, 16.2).
+    """
+    return {
+        "": "allow r",
+        "auth get": f'allow command "auth get" with entity={mounted_as}',
+        "osd blocklist": 'allow command "osd blocklist"',
+        "mds fail": "allow service mds rw",
+    }
+
+
+def operator_caps(mounted_as: str) -> dict[str, str]:
+    """The least that all commands but those on keys need."""
+    return {"mon": ", ".join(mon_caps(mounted_as).values()), "mds": MDS_CAPS}
+
+
+def web_caps(file_system: str, root: str) -> dict[str, str]:
+    """The caps of an entity that mounts one directory of one file system: no more, and no service less."""
+    path = "" if root == "/" else f" path={root}"
+    return {
+        "mon": "allow r",
+        "osd": f"allow rw tag cephfs data={file_system}",
+        "mds": f"allow rw{path}",
+    }
+
+
+def caps_command(verb: str, entity: str, caps: Mapping[str, str]) -> str:
+    """The `ceph auth` command with these caps. It always names every service: `auth caps` deletes what it does not name.
+
+    >>> caps_command("caps", "client.a", {"mon": "allow r"})
+    "ceph auth caps client.a mon 'allow r'"
+    """
+    words = [word for service, cap in caps.items() for word in (service, cap)]
+    return shlex.join(["ceph", "auth", verb, entity, *words])
 
 
 @dataclass(frozen=True)
@@ -43,18 +94,13 @@ def restrictions(words: list[str]) -> Iterator[tuple[str, str]]:
             yield word, words[number + 1]
 
 
-def excludes(text: str, addresses: list[str]) -> str | None:
+def excludes(text: str, addresses: Iterable[str]) -> str | None:
     """The networks that caps are restricted to, when none of a host's addresses is in one of them."""
     networks = [clause.restrictions.get("network") for clause in clauses(text)]
     limits = [network for network in networks if network]
     if not limits or len(limits) < len(networks):
         return None
-    inside = any(
-        ipaddress.ip_address(a) in ipaddress.ip_network(n, strict=False)
-        for n in limits
-        for a in addresses
-        if ":" not in a
-    )
+    inside = any(covers(network, each) for network in limits for each in addresses)
     return None if inside else ", ".join(limits)
 
 

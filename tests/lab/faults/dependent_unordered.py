@@ -7,7 +7,7 @@ from tests.lab.faults.fault import Fault
 DROP_IN = "/etc/systemd/system/node-agent.service.d/cephfs.conf"
 
 FAULT = Fault(
-    "DEPENDANT_UNORDERED",
+    "DEPENDENT_UNORDERED",
     lambda scene: scene.on(f"sed -i /^After/d {DROP_IN} && systemctl daemon-reload"),
     severity="HEALTH_WARN",
     status=0,

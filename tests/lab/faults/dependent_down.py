@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.lab.faults.fault import Fault
 
 FAULT = Fault(
-    "DEPENDANT_DOWN",
+    "DEPENDENT_DOWN",
     lambda scene: scene.on("systemctl stop node-agent"),
     severity="HEALTH_WARN",
     status=0,
