@@ -5,6 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
+WORKERS_MODULES = (
+    "rados",
+    "cephfs",
+    "cephctl.ceph.ask",
+    "cephctl.ceph.filesystem",
+    "cephctl.ceph.login",
+)
+"""What a worker imports while this process reads its command line."""
 # Nouns whose verbs ask the cluster.
 ASKING = {"tenant", "node", "keys", "mds", "cluster"}
 
@@ -16,7 +24,7 @@ def main() -> None:
         from cephctl.ceph.worker import prepare
 
         # Before anything else is imported: loading the Ceph libraries takes as long as all the rest.
-        prepare()
+        prepare(WORKERS_MODULES)
     from cephctl.cli import execute
 
     status = execute(sys.argv[1:])

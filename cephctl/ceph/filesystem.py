@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cephctl.ceph.commands import EVICTED, EVICTED_HINT, Cluster, denied
-from cephctl.ceph.worker import Mounted, Unmounted, Waiting
+from cephctl.ceph.messages import Mounted, Unmounted, Waiting
 from cephctl.errors import (
     Blocklisted,
     CephctlError,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cephctl.ceph.commands import Cluster, denied
-from cephctl.ceph.worker import Waiting
+from cephctl.ceph.messages import Waiting
 from cephctl.errors import CephctlError, Refused, Unanswered, UnexpectedAnswer
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ Nothing bounds a libcephfs call, some abort the process, and Python's signal han
 from __future__ import annotations
 
 import contextlib
+import importlib
 import math
 import os
 import pickle
@@ -15,48 +16,16 @@ import signal
 import struct
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from cephctl.ceph.messages import Done, Item, Mounted, Unmounted, Waiting
 from cephctl.errors import CephctlError, Crashed, Unanswered, UsageError
 
 GRACE = 0.5
 """Seconds that a worker between two calls gets to unmount before it is killed."""
 _LENGTH = struct.Struct("<I")
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The worker is about to make a call that may block: on whom, and what for."""
-
-    whom: str
-    what: str
-
-
-@dataclass(frozen=True)
-class Mounted:
-    """The worker holds an MDS session, which somebody has to evict should it be killed."""
-
-    client_id: int
-    daemons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Unmounted:
-    """The session is closed again."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One result of the job."""
-
-    value: Any
-
-
-@dataclass(frozen=True)
-class Done:
-    """Nothing more comes."""
 
 
 Report = Callable[[object], None]
@@ -79,7 +48,7 @@ class Stopped(BaseException):
 class Worker:
     """One forked child. It loads the Ceph libraries while it waits for its one job, then streams what the job yields."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str] = ()) -> None:
         self._limits = Limits(0)
         self._waiting = Waiting("the worker", "start")
         self._buffer = b""
@@ -92,7 +61,7 @@ class Worker:
         if self._pid == 0:
             os.close(self._jobs)
             os.close(self._results)
-            _live(jobs, results)
+            _live(jobs, results, modules)
         os.close(jobs)
         os.close(results)
 
@@ -192,9 +161,9 @@ class Worker:
 _prepared: list[Worker] = []
 
 
-def prepare() -> None:
-    """Fork a worker now, so that it loads the Ceph libraries (70 ms) while this process reads its command line."""
-    _prepared.append(Worker())
+def prepare(modules: Sequence[str]) -> None:
+    """Fork a worker now, so that it imports these modules (70 ms) while this process reads its command line."""
+    _prepared.append(Worker(modules))
 
 
 def worker() -> Worker:
@@ -202,29 +171,22 @@ def worker() -> Worker:
     return _prepared.pop() if _prepared else Worker()
 
 
-def _live(jobs: int, results: int) -> NoReturn:
+def _live(jobs: int, results: int, modules: Sequence[str]) -> NoReturn:
     """The child's whole life. It never returns to the parent's code, whatever happens."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        _load_libraries()
+        # A machine without the bindings reports that when a job is run.
+        with contextlib.suppress(ImportError):
+            for name in modules:
+                importlib.import_module(name)
         if request := _read_job(jobs):
             _work(*request, results)
     except (Stopped, BrokenPipeError):
         os._exit(1)
     finally:
         os._exit(0)
-
-
-def _load_libraries() -> None:
-    """What every job needs. A machine without the bindings learns it when a job is run."""
-    with contextlib.suppress(ImportError):
-        import cephfs  # noqa: F401
-        import rados  # noqa: F401
-    import cephctl.ceph.ask
-    import cephctl.ceph.filesystem
-    import cephctl.ceph.login  # noqa: F401
 
 
 def _read_job(jobs: int) -> tuple[Job, float, bool] | None:

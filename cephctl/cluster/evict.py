@@ -7,8 +7,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cephctl.ceph.commands import Cluster
-from cephctl.ceph.worker import Waiting
+from cephctl.ceph.commands import Cluster, evict_session
+from cephctl.ceph.messages import Waiting
 from cephctl.cluster.mds import MdsDaemon, all_daemons
 from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.config import Node
@@ -100,7 +100,7 @@ def eviction(group: Sequence[MdsSession], evicted: bool) -> Eviction:
 def evict(client: Eviction, inventory: Sequence[Node], cluster: Cluster) -> Generator[Eviction]:
     """Evict by id, at every MDS that has the session, and see it gone. Without a filter 16.2 would evict everybody."""
     for mds in client.mds:
-        cluster.mds_command(mds, "client evict", filters=[f"id={client.id}"])
+        evict_session(cluster, mds, client.id)
     left = [
         each for each in read_sessions(inventory, (), cluster) if each.address == client.address
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from cephctl.ceph.commands import Cluster, evict_session
 from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
 from cephctl.ceph.lock import LOCK_SECONDS, RunLock, acquire, held, release
 from cephctl.cluster.monitors import read_monmap
@@ -142,7 +143,7 @@ class LiveEnvironment:
         ]
 
     def evict(self, session: Session) -> None:
-        self.ask(partial(evict_session, session))
+        self.ask(partial(evict, session))
 
     # The nodes
 
@@ -315,7 +316,6 @@ def nothing(cluster: Any) -> Generator[None]:
     yield from ()
 
 
-def evict_session(session: Session, cluster: Any) -> Generator[None]:
-    """By id, at the MDS that has it: without a filter 16.2 would evict everybody."""
-    cluster.mds_command(session.mds, "client evict", filters=[f"id={session.id}"])
+def evict(session: Session, cluster: Cluster) -> Generator[None]:
+    evict_session(cluster, session.mds, session.id)
     yield None

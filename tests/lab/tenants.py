@@ -23,7 +23,7 @@ def main(conf: str, keyring: str, *tenants: str) -> None:
 
 
 def make_sentinel(fs: cephfs.LibCephFS) -> None:
-    """As `cephctl node probe --make-sentinel` makes it."""
+    """As `cephctl node probe --create-sentinel` makes it."""
     fs.close(fs.open("/.cephctl-sentinel", "w", 0o600))
     fs.truncate(b"/.cephctl-sentinel", 4096)
 

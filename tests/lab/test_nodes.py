@@ -85,7 +85,7 @@ def test_a_shell_in_the_mount_is_named_and_ended_only_when_asked(scene: Scene) -
     refused = node(scene, "remount", NODE, CONFIRMED)
     assert refused.status == 6
     assert "sleep (" in refused.stderr
-    assert f"holds {PATH}/acme" in refused.stderr
+    assert f"uses {PATH}/acme" in refused.stderr
     done = node(scene, "remount", NODE, CONFIRMED, "--kill")
     assert done.status == 0, done.stderr
     assert scene.on("systemctl is-active shell.scope", check=False) != 0
@@ -107,7 +107,7 @@ def test_a_mount_that_does_not_come_up_is_said_with_the_doctors_words(scene: Sce
     assert failed.status == 1, failed.stdout
     assert f"{NODE}: remount failed" in failed.stderr
     assert "it is not mounted; stopped: nginx.service, node-agent.service" in failed.stderr
-    assert "not touched: web-1-node-2" in failed.stderr
+    assert "skipped: web-1-node-2" in failed.stderr
     assert "SECRET_MISSING" in failed.stderr
     pushed = node(scene, "push", NODE, CONFIRMED, "-f", "json")
     assert [change["path"] for change in pushed.json] == [SECRET]
@@ -192,7 +192,7 @@ def test_ctrl_c_says_that_the_node_goes_on(scene: Scene) -> None:
     program.send_signal(signal.SIGINT)
     _, stderr = program.communicate(timeout=30)
     assert program.returncode == 130
-    assert f"{NODE} goes on by itself" in stderr
+    assert f"continues on {NODE} in the background" in stderr
     wait_until("the end", lambda: scene.is_healthy(NODE), 90, every=1)
 
 
@@ -317,8 +317,8 @@ def test_a_frozen_osd_is_not_writable_and_no_process_is_left_behind(scene: Scene
 
 def test_a_make_sentinel_creates_it_once(scene: Scene) -> None:
     scene.on(f"rm {PATH}/.cephctl-sentinel")
-    assert "created" in node(scene, "probe", NODE, "--make-sentinel").stderr
-    assert "is there" in node(scene, "probe", NODE, "--make-sentinel").stderr
+    assert "created" in node(scene, "probe", NODE, "--create-sentinel").stderr
+    assert "already exists" in node(scene, "probe", NODE, "--create-sentinel").stderr
     assert scene.on(f'test "$(stat -c %a%s {PATH}/.cephctl-sentinel)" = 6004096') == 0
 
 
