@@ -16,8 +16,9 @@ def wait_for(
     seconds: float,
     every: float = POLL_SECONDS,
     sleep: Callable[[float], None] = time.sleep,
+    until: Callable[[T], object] = bool,
 ) -> T:
-    """Look until what `look` returns is true, or the seconds are over; the last that it returned.
+    """Look until what `look` returns is true (or `until` says so), or the seconds are over; the last that it returned.
 
     `sleep` lets time pass: a run's own keeps its lock meanwhile. What `look` raises is raised at once.
     """
@@ -26,7 +27,7 @@ def wait_for(
     looking = Retrying(
         stop=stop_after_delay(seconds),
         wait=wait_fixed(every),
-        retry=retry_if_result(lambda found: not found),
+        retry=retry_if_result(lambda found: not until(found)),
         sleep=sleep,
         retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         reraise=True,

@@ -1,4 +1,4 @@
-"""A lock in the cluster, which an operator on another machine runs into; held by renewing it, lost by falling silent.
+"""A lock in the cluster that keeps other operators out, on any machine. Its holder renews it; it expires otherwise.
 
 It is a RADOS advisory lock on an object of the metadata pool, in a namespace of our own. It is shared, and its tag is the run: every
 connection of one run may hold it, and none of another. The object's content says whose it is, and stays when the lock has run out.
@@ -24,7 +24,7 @@ NAMESPACE = "cephctl"
 LOCK_SECONDS = 60
 """How long a lock outlives the last word of its holder."""
 MAY_RENEW = 1
-LARGEST_NOTE = 1 << 20
+MAX_CONTENT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RunLock:
 
     name: str
     holder: str
-    note: str
+    content: str
 
     def is_ours(self, told: Mapping[str, Any]) -> bool:
         return holder(told) == self.holder
@@ -47,19 +47,19 @@ class LockHeld(Refused):
     """Somebody else's. `told` is what they say of it; `alive` whether they renewed it within LOCK_SECONDS."""
 
     def __init__(self, name: str, told: Mapping[str, Any], alive: bool) -> None:
-        who = f"{told.get('operator', 'somebody')}@{told.get('host', 'somewhere')}"
+        who = f"{told.get('operator', '?')}@{told.get('host', '?')}"
         what = (
             f"run {told.get('run', '?')} of {who}, begun {told.get('began', 'at an unknown time')},"
         )
         message = (
-            f"{what} is at work on {name.removeprefix('run.')}, or was a minute ago"
+            f"{what} is rotating {name.removeprefix('run.')} (lock renewed within {LOCK_SECONDS} s)"
             if alive
-            else f"{what} was not finished, and is silent now"
+            else f"{what} was not finished; its lock has expired"
         )
         hint = (
             f"wait for it, or talk to {who}"
             if alive
-            else f"on {told.get('host', '?')}: cephctl run resume {told.get('run', 'RUN')}; if that machine is lost: --break-lock"
+            else f"on {told.get('host', '?')}: cephctl run resume {told.get('run', 'RUN')}; if that machine will not come back: --break-lock"
         )
         super().__init__(message, hint)
         self.args = (name, told, alive)
@@ -68,64 +68,64 @@ class LockHeld(Refused):
 
 
 def held(
-    lease: RunLock, question: Callable[[Cluster], Generator[Any]], cluster: Cluster
+    lock: RunLock, question: Callable[[Cluster], Generator[Any]], cluster: Cluster
 ) -> Generator[Any]:
     """Ask something with the lock renewed first. LockHeld when it is another's by now, or was meanwhile."""
     with namespace(cluster) as ioctx:
-        take(ioctx, lease)
-        told = note_of(ioctx, lease.name)
-        if not told or not lease.is_ours(told):
-            ioctx.unlock(lease.name, "run", lease.holder)
-            raise LockHeld(lease.name, told or {}, alive=False)
+        take(ioctx, lock)
+        told = content_of(ioctx, lock.name)
+        if not told or not lock.is_ours(told):
+            ioctx.unlock(lock.name, "run", lock.holder)
+            raise LockHeld(lock.name, told or {}, alive=False)
     yield from question(cluster)
 
 
-def check_free(lease: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] | None]:
+def check_free(lock: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] | None]:
     """One answer: the note of a run that fell silent without an end, or None. LockHeld when there is one that is alive."""
     with namespace(cluster) as ioctx:
-        take(ioctx, lease)
-        ioctx.unlock(lease.name, "run", lease.holder)
-        told = note_of(ioctx, lease.name)
-        yield told if told and not lease.is_ours(told) else None
+        take(ioctx, lock)
+        ioctx.unlock(lock.name, "run", lock.holder)
+        told = content_of(ioctx, lock.name)
+        yield told if told and not lock.is_ours(told) else None
 
 
-def acquire(lease: RunLock, take_over: bool, cluster: Cluster) -> Generator[None]:
+def acquire(lock: RunLock, take_over: bool, cluster: Cluster) -> Generator[None]:
     """Begin to hold it. What a run left behind that fell silent is respected too, unless it is taken over."""
     with namespace(cluster) as ioctx:
-        take(ioctx, lease)
-        told = note_of(ioctx, lease.name)
-        if told and not lease.is_ours(told) and not take_over:
-            ioctx.unlock(lease.name, "run", lease.holder)
-            raise LockHeld(lease.name, told, alive=False)
-        ioctx.write_full(lease.name, lease.note.encode())
+        take(ioctx, lock)
+        told = content_of(ioctx, lock.name)
+        if told and not lock.is_ours(told) and not take_over:
+            ioctx.unlock(lock.name, "run", lock.holder)
+            raise LockHeld(lock.name, told, alive=False)
+        ioctx.write_full(lock.name, lock.content.encode())
     yield None
 
 
-def release(lease: RunLock, cluster: Cluster) -> Generator[None]:
+def release(lock: RunLock, cluster: Cluster) -> Generator[None]:
     """Done with it: lock and note go."""
     with namespace(cluster) as ioctx:
-        told = note_of(ioctx, lease.name)
-        if told and lease.is_ours(told):
-            ioctx.remove_object(lease.name)
+        told = content_of(ioctx, lock.name)
+        if told and lock.is_ours(told):
+            ioctx.remove_object(lock.name)
     yield None
 
 
-def take(ioctx: rados.Ioctx, lease: RunLock) -> None:
+def take(ioctx: rados.Ioctx, lock: RunLock) -> None:
     import rados
 
     try:
         ioctx.lock_shared(
-            lease.name, "run", lease.holder, lease.holder, duration=LOCK_SECONDS, flags=MAY_RENEW
+            lock.name, "run", lock.holder, lock.holder, duration=LOCK_SECONDS, flags=MAY_RENEW
         )
     except rados.ObjectBusy:
-        raise LockHeld(lease.name, note_of(ioctx, lease.name) or {}, alive=True) from None
+        raise LockHeld(lock.name, content_of(ioctx, lock.name) or {}, alive=True) from None
 
 
-def note_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
+def content_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
     import rados
 
     try:
-        content = ioctx.read(name, LARGEST_NOTE)
+        content = ioctx.read(name, MAX_CONTENT)
     except rados.ObjectNotFound:
         return None
     if not content:
@@ -133,7 +133,9 @@ def note_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
     try:
         told: Mapping[str, Any] = json.loads(content)
     except ValueError:
-        raise UnexpectedAnswer(f"the note of {name} in namespace {NAMESPACE} is not ours") from None
+        raise UnexpectedAnswer(
+            f"the lock {name} in namespace {NAMESPACE} is not cephctl's"
+        ) from None
     return told
 
 

@@ -53,6 +53,10 @@ class App:
         return bool(self.flags.get("yes"))
 
     @property
+    def quiet(self) -> bool:
+        return bool(self.flags.get("quiet"))
+
+    @property
     def form(self) -> str:
         return str(self.flags.get("form", "table"))
 

@@ -26,7 +26,7 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--all", "everything", is_flag=True, help="Daemons' keys too.")
+@click.option("--all", "everything", is_flag=True, help="Include daemons' keys.")
 @click.pass_obj
 def list_keys(app: App, everything: bool) -> Outcome:
     """List clients' keys: type, age, fingerprint, and who uses them now.
@@ -52,7 +52,7 @@ def list_keys(app: App, everything: bool) -> Outcome:
 def show(app: App, whose: str | None) -> Any:
     """Show an entity: its key's type and age, its caps, its sessions.
 
-    Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they live on one that is gone.
+    Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they use a former key.
     """
     from cephctl.cluster.entities import show_key
 
@@ -90,26 +90,26 @@ def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
 @group.command()
 @click.argument("whose", metavar="ENTITY")
 @click.option(
-    "--format",
+    "--as",
     "kind",
     type=click.Choice(["keyring", "secret"]),
     default="keyring",
-    help="A keyring, or the bare key.",
+    help="Write a keyring, or the bare key.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Where to; it is made 0600, and must not be there yet."
+    "-o", "--output", metavar="FILE", help="Write to this file, mode 0600; it must not exist."
 )
-@click.option("--stdout", is_flag=True, help="Print the key instead, also on a terminal.")
+@click.option("--stdout", is_flag=True, help="Print to standard output, even to a terminal.")
 @click.pass_obj
 def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) -> str | Outcome:
     """Write an entity's key to a file.
 
-    It is the only command that gives out a key, and never to a terminal unless --stdout says so.
+    No other command prints a key, and this one only with --stdout.
     """
     from cephctl.cluster.entities import exported
 
     if stdout == bool(output):
-        raise UsageError("say where to: -o FILE, or --stdout")
+        raise UsageError("one of --output FILE or --stdout is required")
     [(text, fingerprint)] = app.ask(partial(exported, named(app, whose), kind))
     if stdout:
         return str(text)
@@ -127,18 +127,19 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     type=click.Choice(["overlap", "alternate", "in-place"]),
     default="overlap",
     show_default=True,
-    help="overlap: by way of a second entity, no moment without a valid key. alternate: the entity's name takes turns. in-place: at once.",
+    help="overlap: use a second entity meanwhile. alternate: stay on the second entity (NAME-b) and remove the first. in-place: change the key, then remount.",
 )
 @click.option(
     "--compromised",
     is_flag=True,
-    help="The key was stolen: in-place, and every session that predates the new key is evicted.",
+    help="The key was stolen: change it in place, and evict every session that is older than the new key.",
 )
 @click.option(
     "--key-type",
     type=click.Choice(["auto", "aes", "aes256k"]),
     default="auto",
-    help="Default: the best that all can use.",
+    show_default="auto: the strongest type that all nodes support",
+    help="The type of the new key.",
 )
 @click.option(
     "--skip",
@@ -147,47 +148,52 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     help="Leave this node out; may be repeated.",
     shell_complete=complete_nodes,
 )
-@click.option("--reason", metavar="TEXT", help="Why nodes are left out; it goes into the record.")
 @click.option(
-    "--break-lock", is_flag=True, help="Take over the unfinished run of a machine that is lost."
+    "--reason", metavar="TEXT", help="Why nodes are left out; it is written to the journal."
 )
-@click.option("--i-really-mean-it", "really", is_flag=True, help="Also client.admin.")
+@click.option(
+    "--break-lock",
+    is_flag=True,
+    help="Take over the unfinished run of a machine that will not come back.",
+)
+@click.option("--yes-i-really-mean-it", "really", is_flag=True, help="Rotate even client.admin.")
 @click.pass_obj
-def rotate(
+def rotate(  # noqa: PLR0913, PLR0917 - one for each option
     app: App,
     whose: str | None,
     skip: tuple[str, ...],
     reason: str | None,
     break_lock: bool,
-    **options: Any,
+    strategy: str,
+    compromised: bool,
+    key_type: str,
+    really: bool,
 ) -> Outcome:
-    """Give the web nodes' entity a new key, with nobody noticing.
+    """Give the web nodes' entity a new key, without downtime.
 
-    A second entity with the same caps takes over, node by node: out of HAProxy, a new mount made beside the old one, verified, and put
-    in its place, what held the old one reloaded, back into HAProxy. When nobody uses the first entity any more its key is changed, and
-    the nodes go back to it the same way. The first node is the canary; at the first trouble the run stops where it is safe, and can be
-    resumed or rolled back (`cephctl run`), also after this program or this machine died. --dry-run shows the steps and the times.
+    The nodes switch to a second entity with the same caps, one after the other. For each: HAProxy drains the node, a new mount is made
+    beside the old one, verified, and moved into its place. Services that use the old mount are reloaded; HAProxy puts the node back.
+    When no session uses the first entity its key is changed, and the nodes switch back to it. At the first problem the run stops where
+    it is safe. It can be resumed or rolled back (`cephctl run`), even after a crash. --dry-run shows the steps and the estimated times.
 
-    It takes client.admin, or the caps that README.md names.
+    It needs client.admin, or the caps that cephctl(8) lists under CAPABILITIES.
     """
-    from cephctl.cli.rotate import rotate as carry_out
+    from cephctl.cli.progress import watch
     from cephctl.cli.run import reasons
+    from cephctl.rotation import propose
     from cephctl.rotation.preflight import Request
 
-    if options["compromised"] and options["strategy"] == "alternate":
-        raise UsageError(
-            "a stolen key is changed in place: --compromised and --strategy alternate exclude each other"
-        )
-    strategy = "in-place" if options["compromised"] else options["strategy"]
+    if compromised and strategy == "alternate":
+        raise UsageError("--compromised cannot be combined with --strategy alternate")
     request = Request(
         named(app, whose),
-        strategy,
-        options["compromised"],
-        options["really"],
-        options["key_type"],
+        "in-place" if compromised else strategy,
+        compromised,
+        really,
+        key_type,
         reasons(skip, reason),
     )
-    return carry_out(app, request, break_lock)
+    return app.carry_out(propose.rotate(app.deps, request, break_lock, watch(app.quiet)))
 
 
 @group.group()

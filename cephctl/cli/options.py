@@ -169,13 +169,13 @@ def complete_nodes_and_shards(
 
 def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Runs of this machine."""
-    from cephctl.rotation.record import recorders
+    from cephctl.rotation.journal import journals
 
     app = ctx.find_object(App) or App()
     try:
         return [
             each.run
-            for each in recorders(app.config["runs.directory"])
+            for each in journals(app.config["runs.directory"])
             if each.run.startswith(incomplete)
         ]
     except CephctlError:

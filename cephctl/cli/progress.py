@@ -1,41 +1,56 @@
-"""How a run goes on, on stderr: a live table of nodes and phases on a terminal, a line per event elsewhere; and in the system's log."""
+"""The progress of a run on stderr: a live table on a terminal, a line per entry elsewhere; and in the system's log."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cephctl.rotation.record import Note, Plan
-from cephctl.rotation.strategies import FORWARD
+from cephctl.rotation.journal import Entry
+from cephctl.rotation.plan import Direction, Plan
+from cephctl.rotation.steps import StepKind
 from cephctl.text import printable
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-PHASES = {"overlap": ("away", "back"), "alternate": ("to",), "in-place": ("to",)}
-TITLES = {"away": "TO THE OTHER KEY", "back": "TO THE WANTED KEY", "to": "TO THE WANTED KEY"}
+PHASES = {
+    "overlap": (StepKind.AWAY, StepKind.BACK),
+    "alternate": (StepKind.TO,),
+    "in-place": (StepKind.TO,),
+}
+TITLES = {
+    StepKind.AWAY: "TO THE OTHER KEY",
+    StepKind.BACK: "TO THE WANTED KEY",
+    StepKind.TO: "TO THE WANTED KEY",
+}
 DEV_LOG = "/dev/log"
 
 
-class Progress:
-    """Hears the notes of a run while it is at work."""
+def watch(quiet: bool) -> Callable[[Plan, Direction], Progress]:
+    """Makes the progress of a run; with `quiet` only the system's log hears of it."""
+    return lambda plan, direction: Progress(plan, direction, quiet)
 
-    def __init__(self, app: Any, plan: Plan, direction: str) -> None:
-        self.quiet = bool(app.flags.get("quiet"))
+
+class Progress:
+    """Hears the entries of a run while it is in progress."""
+
+    def __init__(self, plan: Plan, direction: Direction, quiet: bool) -> None:
+        self.quiet = quiet
         self.plan = plan
         self.direction = direction
-        self.cells: dict[str, str] = {}
+        self.cells: dict[tuple[StepKind, str], str] = {}
         self.last = ""
         self.live: Live | None = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Callable[[Entry], None]:
         if sys.stderr.isatty() and not self.quiet and os.environ.get("TERM", "dumb") != "dumb":
             from rich.console import Console
             from rich.live import Live
@@ -43,7 +58,7 @@ class Progress:
             console = Console(file=sys.stderr, markup=False, emoji=False, highlight=False)
             self.live = Live(self.picture(), console=console, auto_refresh=False)
             self.live.start()
-        return self
+        return self.hear
 
     def __exit__(
         self,
@@ -54,64 +69,40 @@ class Progress:
         if self.live:
             self.live.stop()
 
-    def hear(self, note: Note) -> None:
-        # Whatever becomes of who is told: the run goes on.
+    def hear(self, entry: Entry) -> None:
+        # Whatever becomes of the terminal: the run continues.
         with contextlib.suppress(OSError, ValueError):
-            self.tell(note, printable(told(note)))
+            self.tell(entry, printable(str(entry)))
 
-    def tell(self, note: Note, line: str) -> None:
-        journal(f"run {self.plan.run}: {line}")
+    def tell(self, entry: Entry, line: str) -> None:
+        log(f"run {self.plan.run}: {line}")
         if self.live:
-            self.cells[note.step] = cell(note)
+            if entry.kind:
+                self.cells[entry.kind, entry.subject] = entry.state
             self.last = line
             self.live.update(self.picture(), refresh=True)
         elif not self.quiet:
-            at = datetime.fromtimestamp(note.at, UTC).strftime("%H:%M:%SZ")
+            at = datetime.fromtimestamp(entry.at, UTC).strftime("%H:%M:%SZ")
             click.echo(f"cephctl: {at} {line}", err=True)
 
     def picture(self) -> Table:
-        """Nodes × phases, and the last word below."""
+        """Nodes × phases, then the other steps, and the last entry below."""
         from rich.table import Table
 
         phases = PHASES[self.plan.strategy]
         table = Table(box=None, pad_edge=False, caption=self.last, caption_justify="left")
-        way = "forward" if self.direction == FORWARD else "back"
-        for title in (f"RUN {self.plan.run} ({way})", *(TITLES[phase] for phase in phases)):
+        titles = (TITLES[phase] for phase in phases)
+        for title in (f"RUN {self.plan.run} ({self.direction})", *titles):
             table.add_column(title, no_wrap=True)
         for node in self.plan.nodes:
-            table.add_row(node, *(self.cells.get(f"{phase}:{node}", "-") for phase in phases))
-        for step, state in self.cells.items():
-            if step != "run" and step.partition(":")[0] not in phases:
-                table.add_row(step.replace(":", " "), state)
+            table.add_row(node, *(self.cells.get((phase, node), "-") for phase in phases))
+        for (kind, subject), state in self.cells.items():
+            if kind not in phases:
+                table.add_row(f"{kind} {subject}", state)
         return table
 
 
-def cell(note: Note) -> str:
-    if note.what == "started":
-        return "at work"
-    seconds = note.detail.get("seconds") if isinstance(note.detail, dict) else None
-    return note.what if seconds is None else f"{note.what} in {seconds:.0f} s"
-
-
-def told(note: Note) -> str:
-    """One note as a line.
-
-    >>> told(Note(0, "back:web-1", "done", {"seconds": 12.3, "gap_ms": 2.9, "instance": "10.0.0.1:0/7"}))
-    'back web-1: done in 12 s, at most 2.9 ms without a mount, client 10.0.0.1:0/7'
-    """
-    detail = note.detail
-    words = [f"{note.step.replace(':', ' ')}: {cell(note)}"]
-    if isinstance(detail, dict):
-        if detail.get("gap_ms") is not None:
-            words.append(f"at most {detail['gap_ms']} ms without a mount")
-        words += [f"client {detail['instance']}"] if detail.get("instance") else []
-        words += [f"evicted {each}" for each in detail.get("evicted", ())]
-    elif detail:
-        words.append(str(detail))
-    return ", ".join(words)
-
-
-def journal(line: str) -> None:
+def log(line: str) -> None:
     """Into journald or syslog, where there is one."""
     if not os.path.exists(DEV_LOG):
         return

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from cephctl.ceph.commands import Cluster, evict_session
 from cephctl.ceph.keys import Entity, import_entity, read_entity, remove_entity
@@ -18,11 +18,22 @@ from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.deps import Deps
 from cephctl.errors import CephctlError, Interrupted, Refused
 from cephctl.node.remount import BUSY
-from cephctl.nodes.push import Credentials, mount_source, options, push, wanted
-from cephctl.rotation.steps import Stalled
+from cephctl.nodes.push import (
+    Credentials,
+    FileChange,
+    mount_source,
+    options,
+    push,
+    wanted,
+)
+from cephctl.nodes.remount import ClientId
+from cephctl.parse import Malformed, parse
+from cephctl.rotation.steps import Done, Stalled
 from cephctl.site import request
 from cephctl.ssh.connection import NodeFailed
-from cephctl.ssh.hosts import Question
+from cephctl.ssh.hosts import Answer, Question
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 30
 SWITCH_SECONDS = 240
@@ -32,25 +43,47 @@ KEY_FILES = ("secret", "keyring")
 
 
 @dataclass(frozen=True)
-class Session:
-    """A client's session with an MDS: as whom, from which node of the inventory (None for a stranger), for how long (seconds)."""
+class MountState:
+    """A node's mount: as whom (None where nothing is mounted), and what is wrong with it."""
 
-    id: int
-    mds: str
-    entity: str
-    node: str | None
-    host: str
-    instance: str
-    state: str
-    age: float
+    entity: str | None
+    problem: str | None
 
 
 @dataclass(frozen=True)
-class MountState:
-    """A node's mount: as whom (None where nothing is mounted), and what is not as it should be with it."""
+class LookedMount:
+    """A mount on the path: its type, and the entity of a CephFS mount."""
 
-    entity: str | None
-    trouble: str | None
+    type: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class NodeLook:
+    """What a node says before a switch: its mounts, whether one is staged, free bytes for key files, and versions."""
+
+    mounts: tuple[LookedMount, ...]
+    staged: bool
+    free: int | None
+    kernel: str
+    ceph_common: str | None
+
+
+@dataclass(frozen=True)
+class SwitchReport:
+    """What a node says after a switch; `gap` is the time without a mount in ms."""
+
+    mounted: bool
+    problem: str | None
+    gap: float | None = None
+    client: ClientId | None = None
+
+
+@dataclass(frozen=True)
+class RemoveReport:
+    """The files that were, or would be, removed."""
+
+    removed: tuple[str, ...]
 
 
 class Environment(Protocol):
@@ -61,13 +94,14 @@ class Environment(Protocol):
     def entity(self, name: str) -> Entity | None: ...
     def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None: ...
     def remove_entity(self, name: str) -> None: ...
-    def sessions(self) -> list[Session]: ...
-    def evict(self, session: Session) -> None: ...
+    def sessions(self) -> list[MdsSession]: ...
+    def evict(self, session: MdsSession) -> None: ...
     def seen(self, node: str) -> MountState: ...
-    def switch(self, node: str, entity: Entity) -> dict[str, Any]: ...
+    def switch(self, node: str, entity: Entity) -> Done: ...
     def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None: ...
     def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None: ...
-    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]: ...
+    def files_of(self, nodes: Sequence[str], entity: str) -> list[str]: ...
+    def remove_files(self, nodes: Sequence[str], entity: str) -> None: ...
     def out_of_service(self, node: str) -> str | None: ...
 
 
@@ -117,8 +151,9 @@ class LiveEnvironment:
                 raise
 
     def entity(self, name: str) -> Entity | None:
+        found: Entity | None
         [found] = self.ask(partial(read_entity, name))
-        return found  # type: ignore[no-any-return]  # it came through a pipe
+        return found
 
     def write_entity(self, name: str, key: str, caps: Mapping[str, str]) -> None:
         self.ask(partial(import_entity, name, key, caps))
@@ -126,41 +161,24 @@ class LiveEnvironment:
     def remove_entity(self, name: str) -> None:
         self.ask(partial(remove_entity, name))
 
-    def sessions(self) -> list[Session]:
-        found: list[MdsSession] = self.ask(partial(read_sessions, tuple(self.nodes.values()), ()))
-        return [
-            Session(
-                s.id,
-                s.mds,
-                s.entity,
-                s.node,
-                s.hostname or "",
-                s.address,
-                s.state,
-                s.uptime_seconds,
-            )
-            for s in found
-        ]
+    def sessions(self) -> list[MdsSession]:
+        return self.ask(partial(read_sessions, tuple(self.nodes.values()), ()))
 
-    def evict(self, session: Session) -> None:
+    def evict(self, session: MdsSession) -> None:
         self.ask(partial(evict, session))
 
     # The nodes
 
     def node_asked(
-        self, nodes: Sequence[str], function: str, arguments: Any, seconds: float
-    ) -> dict[str, Any]:
-        """Each node's answer, or its NodeFailed."""
+        self, kind: type[T], nodes: Sequence[str], function: str, arguments: Any, seconds: float
+    ) -> dict[str, T | NodeFailed]:
+        """Each node's answer, typed, or its NodeFailed."""
         question = Question(function, lambda _: arguments, seconds)
-        answers = self.patiently(
-            lambda: list(self.deps.ask_nodes([self.nodes[name] for name in nodes], question))
-        )
-        return {
-            node.name: answer if isinstance(answer, NodeFailed) else answer.value
-            for node, answer in answers
-        }
+        chosen = [self.nodes[name] for name in nodes]
+        answers = self.patiently(lambda: list(self.deps.ask_nodes(chosen, question)))
+        return {node.name: typed(kind, node.name, answer) for node, answer in answers}
 
-    def patiently(self, work: Callable[[], Any]) -> Any:
+    def patiently(self, work: Callable[[], T]) -> T:
         """The result of what can take minutes; the lock is kept meanwhile."""
         pool = ThreadPoolExecutor(1)
         future = pool.submit(work)
@@ -173,41 +191,30 @@ class LiveEnvironment:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self, node: str, entity: str) -> Any:
-        site = replace(self.site, entity=entity)
-        [answer] = self.node_asked(
-            [node], "switch.look", request(site, None), LOOK_SECONDS
-        ).values()
-        if isinstance(answer, NodeFailed):
-            raise answer
-        return answer
-
-    def looks(self, nodes: Sequence[str]) -> dict[str, Any]:
-        """Of each node that answers, what `look` says."""
-        answers = self.node_asked(nodes, "switch.look", request(self.site, None), LOOK_SECONDS)
-        return {
-            name: answer for name, answer in answers.items() if not isinstance(answer, NodeFailed)
-        }
+    def looks(self, nodes: Sequence[str]) -> dict[str, NodeLook]:
+        """Of each node that answers, what it says of its mount, and of what it could use."""
+        answers = self.node_asked(
+            NodeLook, nodes, "switch.look", request(self.site, None), LOOK_SECONDS
+        )
+        return {name: each for name, each in answers.items() if isinstance(each, NodeLook)}
 
     def seen(self, node: str) -> MountState:
-        found = self.look(node, self.site.entity)
-        here = found["mounts"]
+        [found] = self.node_asked(
+            NodeLook, [node], "switch.look", request(self.site, None), LOOK_SECONDS
+        ).values()
+        if isinstance(found, NodeFailed):
+            raise found
+        here = found.mounts
         if not here:
             return MountState(None, f"{self.site.path} is not mounted")
-        if len(here) > 1 or here[0]["type"] != "ceph":
-            return MountState(
-                here[-1]["name"],
-                f"{len(here)} mounts lie on {self.site.path}, the lowest of type {here[0]['type']}",
-            )
-        trouble = (
-            "a staged mount is left from an attempt that was cut off"
-            if found["staged"]
-            else self.not_in_service(node)
-        )
-        return MountState(here[0]["name"], trouble)
+        if len(here) > 1 or here[0].type != "ceph":
+            problem = f"{len(here)} mounts on {self.site.path}, the lowest of type {here[0].type}"
+            return MountState(here[-1].name, problem)
+        leftover = "leftover staging mount from an interrupted switch" if found.staged else None
+        return MountState(here[0].name, leftover or self.not_in_service(node))
 
-    def switch(self, node: str, entity: Entity) -> dict[str, Any]:
-        """Out of service, another mount in place of the old one, back into service. What it was like comes back."""
+    def switch(self, node: str, entity: Entity) -> Done:
+        """Out of service, another mount in place of the old one, back into service, as it was before."""
         [monmap] = self.ask(read_monmap)
         site = replace(self.site, entity=entity.name)
         arguments = request(site, None) | {
@@ -217,28 +224,21 @@ class LiveEnvironment:
             "mount_seconds": MOUNT_SECONDS,
         }
         drained = self.drain(node)
-        [answer] = self.node_asked([node], "switch.switch", arguments, SWITCH_SECONDS).values()
+        [answer] = self.node_asked(
+            SwitchReport, [node], "switch.switch", arguments, SWITCH_SECONDS
+        ).values()
         if isinstance(answer, NodeFailed):
-            out = (
-                f", and it is out of service in HAProxy (cephctl node undrain {node})"
-                if self.haproxy
-                else ""
-            )
+            hint = f", and it is out of service in HAProxy (cephctl node undrain {node})"
+            out = hint if self.haproxy else ""
             raise Stalled(
-                f"{node}: {answer.problem}; it may still be at work there{out}", answer.hint
+                f"{node}: {answer.problem}; it may still be in progress there{out}", answer.hint
             )
-        if answer["problem"] == BUSY:
+        if answer.problem == BUSY:
             raise Stalled(f"{node}: {BUSY}", "wait for it, then resume")
-        if answer["problem"]:
-            raise Stalled(f"{node}: {answer['problem']}; {self.left(node, answer['mounted'])}")
+        if answer.problem:
+            raise Stalled(f"{node}: {answer.problem}; {self.left(node, answer.mounted)}")
         self.undrain(node)
-        client = answer["client"] or {}
-        return {
-            "gap_ms": answer["gap"],
-            "instance": client.get("instance"),
-            "drain": drained,
-            "node_steps": answer["steps"],
-        }
+        return Done(answer.gap, answer.client.instance if answer.client else None, drained)
 
     def left(self, node: str, mounted: bool) -> str:
         """How a node is left whose switch failed: in service when it has a mount, else out of it."""
@@ -257,35 +257,45 @@ class LiveEnvironment:
     def write_files(self, nodes: Sequence[str], entity: Entity, unit: bool) -> None:
         self.pushed(nodes, entity, unit, write=True)
 
-    def pushed(self, nodes: Sequence[str], entity: Entity, unit: bool, write: bool) -> list[Any]:
+    def pushed(
+        self, nodes: Sequence[str], entity: Entity, unit: bool, write: bool
+    ) -> list[FileChange]:
         [monmap] = self.ask(read_monmap)
         site = replace(self.site, entity=entity.name)
-        credentials = Credentials(monmap, entity.fingerprint, entity.key)
         files = [
             each
-            for each in wanted(site, credentials)
+            for each in wanted(site, Credentials(monmap, entity.fingerprint, entity.key))
             if each["kind"] in KEY_FILES or (unit and each["section"] == "Mount")
         ]
+        deps = replace(self.deps, site=site)
         chosen = [self.nodes[name] for name in nodes]
-        found = self.patiently(
-            lambda: list(push(replace(self.deps, site=site), chosen, files, write, unit))
-        )
+        found = self.patiently(lambda: list(push(deps, chosen, files, write, unit)))
         for each in found:
             if isinstance(each, CephctlError):
                 raise each
-        return found  # type: ignore[no-any-return]
+        return [each for each in found if isinstance(each, FileChange)]
 
-    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
-        """The nodes that still have files of an entity's key; with `remove` they are removed."""
+    def files_of(self, nodes: Sequence[str], entity: str) -> list[str]:
+        """The nodes that still have files of an entity's key."""
+        return self.key_files(nodes, entity, remove=False)
+
+    def remove_files(self, nodes: Sequence[str], entity: str) -> None:
+        self.key_files(nodes, entity, remove=True)
+
+    def key_files(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
         site = replace(self.site, entity=entity)
         arguments = {"paths": [site.secret, site.keyring], "write": remove}
-        answers = self.node_asked(nodes, "push.remove", arguments, LOOK_SECONDS)
-        for answer in answers.values():
+        found = []
+        for name, answer in self.node_asked(
+            RemoveReport, nodes, "push.remove", arguments, LOOK_SECONDS
+        ).items():
             if isinstance(answer, NodeFailed):
                 raise answer
-        return [name for name, answer in answers.items() if answer["removed"]]
+            if answer.removed:
+                found.append(name)
+        return found
 
-    # In front of them
+    # HAProxy
 
     def out_of_service(self, node: str) -> str | None:
         """Why this node may not be taken out of service now."""
@@ -311,11 +321,20 @@ class LiveEnvironment:
             self.haproxy.undrain(self.nodes[node].shard, node, self.wait)
 
 
+def typed(kind: type[T], node: str, answer: Answer | NodeFailed) -> T | NodeFailed:
+    if isinstance(answer, NodeFailed):
+        return answer
+    try:
+        return parse(kind, answer.value)
+    except Malformed as error:
+        return NodeFailed("NODE_ANSWER_INVALID", node, f"its answer is invalid: {error}")
+
+
 def nothing(cluster: Any) -> Generator[None]:
     """Only the lock is renewed."""
     yield from ()
 
 
-def evict(session: Session, cluster: Cluster) -> Generator[None]:
+def evict(session: MdsSession, cluster: Cluster) -> Generator[None]:
     evict_session(cluster, session.mds, session.id)
     yield None

@@ -1,13 +1,13 @@
-"""What must be so before a key is rotated; whatever is not is said, and nothing is changed."""
+"""What must hold before a key is rotated. Whatever does not is a refusal, and nothing is changed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cephctl.ceph.keys import Entity
+from cephctl.cluster.sessions import MdsSession
 from cephctl.config import Node
 from cephctl.doctor.cluster_facts import ClusterFacts
 from cephctl.doctor.gather import Facts
@@ -17,7 +17,7 @@ from cephctl.errors import CephctlError, NotFound, Refused
 from cephctl.nodes.remount import Order, busy
 from cephctl.parse import Unreadable
 from cephctl.results import Severity
-from cephctl.rotation.environment import Session
+from cephctl.rotation.environment import NodeLook
 from cephctl.rotation.strategies import described
 from cephctl.units import version_numbers
 
@@ -44,8 +44,8 @@ class Observed:
     found: Diagnosis
     entity: Entity | None
     other: Entity | None
-    sessions: Sequence[Session]
-    looks: Mapping[str, Any]
+    sessions: Sequence[MdsSession]
+    looks: Mapping[str, NodeLook]
     out_of_service: Mapping[str, str | None]
 
 
@@ -54,24 +54,25 @@ def misused(request: Request, mounted_as: str, login: str) -> CephctlError | Non
     kind, _, name = request.entity.partition(".")
     if not name or not re.fullmatch(r"[\w.\-]+", name):
         return NotFound(
-            f"'{request.entity}' is no entity", f"write it as client.NAME, such as {mounted_as}"
+            f"'{request.entity}' is not an entity", f"write it as client.NAME, such as {mounted_as}"
         )
     if kind != "client":
         return Refused(
-            f"{request.entity} is a daemon's key, which is its orchestrator's to rotate",
+            f"{request.entity} is a daemon's key; rotate it with the orchestrator",
             f"ceph orch daemon rotate-key {request.entity}",
         )
     if request.entity == "client.admin" and not request.really:
         return Refused(
-            "client.admin is the key of last resort", "--i-really-mean-it rotates it all the same"
+            "client.admin is the key of last resort", "--yes-i-really-mean-it rotates it anyway"
         )
     if request.entity == login:
         return Refused(
-            f"{login} is what cephctl itself is logged in as", "log in as another one: -n ENTITY"
+            f"{login} is the entity that cephctl is logged in as",
+            "log in as another one: -n ENTITY",
         )
     if request.entity != mounted_as:
         return Refused(
-            f"{request.entity} is not what the web nodes mount as; that is {mounted_as}",
+            f"{request.entity} is not the entity that the web nodes mount as ({mounted_as})",
             "see 'entity' of [mount] in cephctl.toml",
         )
     return None
@@ -80,26 +81,24 @@ def misused(request: Request, mounted_as: str, login: str) -> CephctlError | Non
 def refusals(
     request: Request, other: str, nodes: Sequence[Node], seen: Observed
 ) -> Iterator[CephctlError]:
-    """All that stands in the way."""
+    """All reasons not to begin."""
     if seen.entity is None:
         yield NotFound(f"the cluster has no entity {request.entity}", "see 'cephctl keys list'")
         return
     if seen.entity.pending:
         yield Refused(
-            f"{request.entity} has a pending key, which the next wrong key from anybody makes the only one",
+            f"{request.entity} has a pending key, which the next login with a wrong key makes the only one",
             f"ceph auth clear-pending {request.entity}",
         )
     if seen.other and request.strategy != "in-place":
-        hint = f"when nobody uses it: ceph auth rm {other}"
-        yield Refused(
-            f"{other}, which this would create, exists already: another run's, or somebody's", hint
-        )
-    yield from cluster_troubles(seen)
-    yield from node_troubles(seen)
-    yield from strange_sessions(request, nodes, seen)
+        hint = f"when no session uses it: ceph auth rm {other}"
+        yield Refused(f"{other}, which this would create, already exists", hint)
+    yield from cluster_refusals(seen)
+    yield from node_refusals(seen)
+    yield from session_refusals(request, nodes, seen)
 
 
-def cluster_troubles(seen: Observed) -> Iterator[CephctlError]:
+def cluster_refusals(seen: Observed) -> Iterator[CephctlError]:
     cluster = seen.facts.cluster
     if cluster.failure:
         yield Refused(
@@ -116,7 +115,7 @@ def cluster_troubles(seen: Observed) -> Iterator[CephctlError]:
         )
 
 
-def node_troubles(seen: Observed) -> Iterator[CephctlError]:
+def node_refusals(seen: Observed) -> Iterator[CephctlError]:
     cluster = seen.facts.cluster
     for node, verdict in zip(seen.facts.nodes, seen.found.nodes, strict=True):
         if node.failure:
@@ -130,10 +129,10 @@ def node_troubles(seen: Observed) -> Iterator[CephctlError]:
                 finding.remedy or f"cephctl node doctor {node.name}",
             )
         yield from busy(Order("umount"), View(node, cluster, seen.facts.site))
-        look = seen.looks.get(node.name) or {}
-        if look.get("free") is not None and look["free"] < SPACE_NEEDED:
+        look = seen.looks.get(node.name)
+        if look and look.free is not None and look.free < SPACE_NEEDED:
             yield Refused(
-                f"{node.name}: no space left for the key's files ({look['free']} bytes)",
+                f"{node.name}: no space left for the key's files ({look.free} bytes)",
                 "make room in /etc/ceph",
             )
         if reason := seen.out_of_service.get(node.name):
@@ -144,10 +143,10 @@ def node_troubles(seen: Observed) -> Iterator[CephctlError]:
 
 
 def leaving_out(node: str) -> str:
-    return f"mend it, or leave it out: --skip {node} --reason TEXT"
+    return f"fix it, or leave it out: --skip {node} --reason TEXT"
 
 
-def strange_sessions(
+def session_refusals(
     request: Request, nodes: Sequence[Node], seen: Observed
 ) -> Iterator[CephctlError]:
     """Whoever uses the key and is not rolled would be locked out, or would keep the old key alive."""
@@ -155,7 +154,7 @@ def strange_sessions(
     names = {node.name for node in nodes}
     if not using and not request.compromised:
         yield Refused(
-            f"nobody uses {request.entity}: no MDS has a session of it",
+            f"no MDS session uses {request.entity}",
             "mount the nodes first: cephctl node mount --all",
         )
     if request.compromised:
@@ -168,12 +167,12 @@ def strange_sessions(
             )
         elif session.node not in names:
             yield Refused(
-                f"{described(session)} uses {request.entity}, and was to be skipped",
+                f"{described(session)} uses {request.entity}, but is in --skip",
                 "unmount it first",
             )
 
 
-def type_of_key(request: Request, facts: Facts, looks: Mapping[str, Any]) -> str:
+def type_of_key(request: Request, facts: Facts, looks: Mapping[str, NodeLook]) -> str:
     """The best type that the cluster allows and every node can use. Refused when there is none."""
     allowed = allowed_types(facts.cluster)
     unable = [name for name, look in looks.items() if not can_use_aes256k(look)]
@@ -202,22 +201,24 @@ def allowed_types(cluster: ClusterFacts) -> frozenset[str]:
     return frozenset(("aes",)) if isinstance(monmap, Unreadable) else monmap.key_types
 
 
-def can_use_aes256k(look: Mapping[str, Any]) -> bool:
+def can_use_aes256k(look: NodeLook) -> bool:
     """Kernel 7.0, and a mount.ceph that can read the key.
 
-    >>> can_use_aes256k({"kernel": "7.1.2", "ceph_common": "20.2.4-1"}), can_use_aes256k({"kernel": "6.1.0", "ceph_common": None})
-    (True, False)
+    >>> can_use_aes256k(NodeLook((), False, None, "7.1.2", "20.2.4-1"))
+    True
+    >>> can_use_aes256k(NodeLook((), False, None, "6.1.0", None))
+    False
     """
-    helper = [int(number) for number in re.findall(r"\d+", look.get("ceph_common") or "")[:3]]
+    helper = [int(number) for number in re.findall(r"\d+", look.ceph_common or "")[:3]]
     newest = helper >= [20, 2, 4] or [19, 2, 6] <= helper < [20]
-    return version_numbers(look["kernel"]) >= (7, 0) and newest
+    return version_numbers(look.kernel) >= (7, 0) and newest
 
 
-def warnings(request: Request, balanced: bool) -> Iterator[str]:
+def warnings(request: Request, has_haproxy: bool) -> Iterator[str]:
     """What the operator should know before saying yes."""
     if request.strategy == "in-place":
-        yield "in-place: until a node has followed it lives on a key that is gone; a restart of its monitor meanwhile makes it hang"
-    if not balanced:
+        yield "in-place: until a node is switched, its mount uses a key that no longer exists; a restart of its monitor then makes it hang"
+    if not has_haproxy:
         yield "no HAProxy is configured: nodes are switched under load, with a gap of some milliseconds each"
     if request.skipped:
         yield "skipped nodes keep the old key in their files: 'cephctl node push' them when they are back"

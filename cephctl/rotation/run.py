@@ -1,12 +1,11 @@
-"""One run from its beginning to its end, forward or back: lock, steps, record, and what is left when it is over."""
+"""One run from its beginning to its end, forward or back: lock, steps, journal, and the result."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,239 +15,143 @@ from cephctl.ceph.lock import RunLock
 from cephctl.cephconf import MalformedFile
 from cephctl.cephx import keyring_text, new_key, parse_keyring
 from cephctl.errors import CephctlError, Interrupted
-from cephctl.results import Column, Kind, Record
-from cephctl.rotation.environment import LiveEnvironment, Session
-from cephctl.rotation.record import Note, Plan, Recorder
-from cephctl.rotation.steps import Stalled, carry_out
-from cephctl.rotation.strategies import BACK, FORWARD, Rotation
+from cephctl.parse import Malformed, parse, to_json
+from cephctl.rotation.environment import LiveEnvironment
+from cephctl.rotation.journal import Entry, Event, Journal, RunState
+from cephctl.rotation.plan import BACK, FORWARD, Direction, Plan
+from cephctl.rotation.report import Report, report
+from cephctl.rotation.steps import Done, Listener, Stalled, Step, carry_out
+from cephctl.rotation.strategies import Rotation
 
-ENDS = {FORWARD: "finished", BACK: "rolled back"}
-Listen = Callable[[Note], None]
-
-
-@dataclass(frozen=True)
-class NodeRotation(Record):
-    """What became of one node. `gap_ms` is the longest time in which its path was not there; `session` its MDS session's id."""
-
-    node: str
-    state: str
-    entity: str | None
-    instance: str | None
-    session: int | None
-    switches: int
-    gap_ms: float | None
-    seconds: float
-
-    columns = (
-        Column("node", "NODE"),
-        Column("state", "STATE"),
-        Column("entity", "ENTITY"),
-        Column("instance", "CLIENT"),
-        Column("session", "SESSION"),
-        Column("switches", "SWITCHES", Kind.COUNT),
-        Column("gap_ms", "GAP MS", Kind.COUNT),
-        Column("seconds", "TOOK", Kind.DURATION),
-    )
+ENDS = {
+    FORWARD: (Event.FINISHED, RunState.FINISHED),
+    BACK: (Event.ROLLED_BACK, RunState.ROLLED_BACK),
+}
+Listen = Callable[[Entry], None]
 
 
-@dataclass(frozen=True)
-class Report(Record):
-    """What a run came to. `proof` counts the sessions at the end."""
-
-    run: str
-    state: str
-    strategy: str
-    entity: str
-    old_key: str
-    new_key: str | None
-    seconds: float
-    proof: str
-    evicted: tuple[str, ...]
-    skipped: tuple[str, ...]
-    nodes: tuple[NodeRotation, ...]
-
-    columns = (
-        Column("run", "RUN"),
-        Column("state", "STATE"),
-        Column("strategy", "STRATEGY"),
-        Column("entity", "ENTITY"),
-        Column("old_key", "OLD KEY"),
-        Column("new_key", "NEW KEY"),
-        Column("seconds", "TOOK", Kind.DURATION),
-        Column("proof", "PROOF"),
-        Column("evicted", "EVICTED"),
-        Column("skipped", "SKIPPED"),
-    )
-    sections = (("nodes", NodeRotation),)
-
-
-def lease_of(plan: Plan, host: str, direction: str) -> RunLock:
-    """Its note holds plan and direction, so that a run whose machine is lost can be taken over; no key is in it."""
+def lock_of(plan: Plan, host: str, direction: Direction) -> RunLock:
+    """Its content has plan and direction, so that a run whose machine is lost can be taken over; it has no key."""
     told: dict[str, Any] = {
         "run": plan.run,
         "host": host,
         "operator": plan.operator,
         "began": plan.began,
+        "direction": direction,
+        "plan": to_json(plan),
     }
-    told |= {"direction": direction, "plan": dataclasses.asdict(plan)}
     return RunLock(plan.lock, f"{plan.run}@{host}", json.dumps(told))
 
 
 def plan_in(told: Mapping[str, Any]) -> Plan:
-    """The plan of a run, from what its lock tells."""
+    """The plan of a run, from the content of its lock."""
     try:
-        return Plan(**told["plan"] | {"nodes": tuple(told["plan"]["nodes"])})
-    except (KeyError, TypeError):
+        return parse(Plan, told.get("plan"), "plan")
+    except Malformed as error:
         raise CephctlError(
-            "the lock's note holds no plan of a run that this version of cephctl can go on with"
+            f"the lock has no plan that this version of cephctl can resume: {error}"
         ) from None
 
 
-def keep_old_key(recorder: Recorder, plan: Plan, entity: Entity | None) -> None:
-    """As a keyring, so that hands can put it back as well: `ceph auth import -i`. As long as the cluster has it, it can be kept."""
-    if recorder.kept_key() is None and entity and entity.fingerprint == plan.old["fingerprint"]:
-        recorder.keep_key(keyring_text(plan.entity, entity.key, plan.caps))
+def keep_old_key(journal: Journal, plan: Plan, entity: Entity | None) -> None:
+    """As a keyring, so that it can be restored by hand too: `ceph auth import -i`. Possible while the cluster has it."""
+    if journal.kept_key() is None and entity and entity.fingerprint == plan.old.fingerprint:
+        journal.keep_key(keyring_text(plan.entity, entity.key, plan.caps))
 
 
-def old_key(recorder: Recorder, plan: Plan) -> Entity | None:
-    kept = recorder.kept_key()
+def old_key(journal: Journal, plan: Plan) -> Entity | None:
+    kept = journal.kept_key()
     try:
         found = parse_keyring(kept or b"").get(plan.entity)
     except MalformedFile as error:
-        raise CephctlError(f"{recorder.keyring} is damaged: {error}") from None
-    if found is None or found.key.fingerprint != plan.old["fingerprint"]:
+        raise CephctlError(f"{journal.keyring} is damaged: {error}") from None
+    if found is None or found.key.fingerprint != plan.old.fingerprint:
         return None
     key = new_key(found.key.type, found.key.created.timestamp(), found.key.secret)
     return entity_of({"entity": plan.entity, "caps": plan.caps, "key": key})
 
 
-def direction_of(notes: Sequence[Note]) -> str:
-    """The way a run was last on."""
-    ways = [note.detail for note in notes if note.step == "run" and note.what == "began"]
-    return ways[-1] if ways else FORWARD
-
-
 @dataclass(frozen=True)
-class Run:
-    """A run at work. `listen` hears every note right after it is on disk."""
+class Run(Listener):
+    """A run in progress. `listen` hears every entry right after it is on disk."""
 
-    recorder: Recorder
+    journal: Journal
     plan: Plan
-    world: LiveEnvironment
-    listen: Listen
+    environment: LiveEnvironment
+    listen: Listen = lambda entry: None
 
-    def note(self, step: str, what: str, detail: Any = None) -> None:
-        note = Note(time.time(), step, what, detail)
-        self.recorder.note(note)
-        self.listen(note)
+    def note(self, entry: Entry) -> None:
+        self.journal.add(entry)
+        self.listen(entry)
 
-    def go(self, direction: str) -> Report:
-        """All the way, from wherever it is. Raises Stalled or Interrupted, which are in the record by then."""
-        plan = self.plan
-        with self.recorder.alone():
-            self.note("run", "began", direction)
+    def tell(self, event: Event, **more: Any) -> None:
+        self.note(Entry(time.time(), event, **more))
+
+    def settled(self, step: Step) -> None:
+        self.tell(Event.SETTLED, kind=step.kind, subject=step.subject)
+
+    def started(self, step: Step) -> None:
+        self.tell(Event.STARTED, kind=step.kind, subject=step.subject)
+
+    def done(self, step: Step, done: Done, seconds: float) -> None:
+        entry = Entry(
+            time.time(),
+            Event.DONE,
+            step.kind,
+            step.subject,
+            seconds=seconds,
+            gap_ms=done.gap_ms,
+            instance=done.instance,
+            drain=done.drain,
+            evicted=done.evicted,
+        )
+        self.note(entry)
+
+    def execute(self, direction: Direction) -> Report:
+        """To the end, from wherever it is. Raises Stalled or Interrupted, which are in the journal by then."""
+        with self.journal.alone():
+            self.tell(Event.BEGAN, direction=direction)
             try:
-                self.world.take_lock()
-                keep_old_key(self.recorder, plan, self.world.entity(plan.entity))
-                carry_out(self.rotation(direction).steps(), self.note, self.world.wait)
-                sessions = self.world.sessions()
-                entity = self.world.entity(final_entity(plan, direction))
-                destroyed = self.recorder.destroy_key()
+                result = self.steps(direction)
             except (KeyboardInterrupt, Interrupted):
-                self.note("run", "interrupted")
-                raise Interrupted(f"run {plan.run} was interrupted", hint(plan)) from None
+                self.tell(Event.INTERRUPTED)
+                raise Interrupted(f"run {self.plan.run} was interrupted", hint(self.plan)) from None
             except CephctlError as error:
                 with contextlib.suppress(CephctlError):
-                    self.note("run", "stalled", error.message)
-                more = "\n".join(filter(None, [error.hint, hint(plan)]))
-                raise Stalled(f"run {plan.run} stalled: {error.message}", more) from None
-            self.note("run", ENDS[direction], {"old key destroyed": destroyed})
-        self.world.give_lock_back()
-        return report(plan, self.recorder.notes, sessions, entity)
+                    self.tell(Event.STALLED, text=error.message)
+                more = "\n".join(filter(None, [error.hint, hint(self.plan)]))
+                raise Stalled(f"run {self.plan.run} stalled: {error.message}", more) from None
+            self.tell(ENDS[direction][0])
+        self.environment.give_lock_back()
+        return result
 
-    def rotation(self, direction: str) -> Rotation:
-        """With what only the record knows: the old key, and which sessions there were when the key was changed."""
-        before = {
-            instance
-            for note in self.recorder.notes
-            if note.what == "before"
-            for instance in note.detail
-        }
+    def steps(self, direction: Direction) -> Report:
+        plan, environment = self.plan, self.environment
+        environment.take_lock()
+        keep_old_key(self.journal, plan, environment.entity(plan.entity))
+        carry_out(self.rotation(direction).steps(), self, environment.wait)
+        sessions = environment.sessions()
+        entity = environment.entity(plan.final_entity(direction))
+        destroyed = self.journal.keyring if self.journal.destroy_key() else None
+        return report(plan, ENDS[direction][1], self.journal.entries, sessions, entity, destroyed)
+
+    def rotation(self, direction: Direction) -> Rotation:
+        """With what only the journal knows: the old key, and which sessions there were when the key was changed."""
+        before = {instance for entry in self.journal.entries for instance in entry.instances}
 
         def remember(instances: list[str]) -> None:
-            self.note("sessions", "before", instances)
+            self.tell(Event.SESSIONS, instances=tuple(instances))
             before.update(instances)
 
         return Rotation(
             self.plan,
-            self.world,
+            self.environment,
             direction,
-            partial(old_key, self.recorder, self.plan),
+            partial(old_key, self.journal, self.plan),
             lambda: before,
             remember,
         )
 
 
 def hint(plan: Plan) -> str:
-    return f"go on:    cephctl run resume {plan.run}\ngo back:  cephctl run rollback {plan.run}"
-
-
-def final_entity(plan: Plan, direction: str) -> str:
-    return plan.other if plan.strategy == "alternate" and direction == FORWARD else plan.entity
-
-
-def report(
-    plan: Plan, notes: Sequence[Note], sessions: Sequence[Session], entity: Entity | None
-) -> Report:
-    """What the record and the last look at the cluster say."""
-    state = next((note.what for note in reversed(notes) if note.step == "run"), "?")
-    name = entity.name if entity else plan.entity
-    using = [session for session in sessions if session.entity == name]
-    others = [
-        session
-        for session in sessions
-        if session.entity in (plan.entity, plan.other) and session.entity != name
-    ]
-    begun = next(note.at for note in reversed(notes) if note.step == "run" and note.what == "began")
-    evicted = tuple(
-        line
-        for note in notes
-        if note.what == "done" and isinstance(note.detail, dict)
-        for line in note.detail.get("evicted", ())
-    )
-    return Report(
-        run=plan.run,
-        state=state,
-        strategy=plan.strategy,
-        entity=name,
-        old_key=plan.old["fingerprint"],
-        new_key=entity.fingerprint if entity else None,
-        seconds=round(notes[-1].at - begun, 1),
-        proof=f"{len(using)} sessions of {name}, {len(others)} of another key",
-        evicted=evicted,
-        skipped=tuple(f"{node}: {reason}" for node, reason in plan.skipped.items()),
-        nodes=tuple(node_reports(plan, notes, using)),
-    )
-
-
-def node_reports(
-    plan: Plan, notes: Sequence[Note], sessions: Sequence[Session]
-) -> Iterator[NodeRotation]:
-    for node in plan.nodes:
-        done = [
-            note.detail
-            for note in notes
-            if note.step.endswith(f":{node}") and note.what == "done" and note.detail
-        ]
-        session = next((each for each in sessions if each.node == node), None)
-        gaps = [detail["gap_ms"] for detail in done if detail.get("gap_ms") is not None]
-        yield NodeRotation(
-            node=node,
-            state="rotated" if session else "unknown",
-            entity=session.entity if session else None,
-            instance=session.instance if session else None,
-            session=session.id if session else None,
-            switches=len(done),
-            gap_ms=max(gaps, default=None),
-            seconds=round(sum(detail["seconds"] for detail in done), 1),
-        )
+    return f"resume:     cephctl run resume {plan.run}\nroll back:  cephctl run rollback {plan.run}"

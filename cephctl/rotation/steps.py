@@ -1,16 +1,17 @@
-"""Steps, and the engine that carries them out: it looks at the world, never at its memory."""
+"""Steps, and the engine that executes them: it looks at the current state, never at its memory."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import StrEnum
 
 from cephctl.errors import CephctlError, ExitStatus, Interrupted, Refused
+from cephctl.waiting import wait_for
 
 LOOK_SECONDS = 60.0
-"""How long the world may refuse to be looked at before a step: an MDS fails over in 20 s."""
+"""How long the state may be unreadable before a step: an MDS fails over in 20 s."""
 POLL_SECONDS = 1.0
 
 
@@ -20,49 +21,87 @@ class Stalled(CephctlError):
     status = ExitStatus.STALLED
 
 
+class StepKind(StrEnum):
+    """What a step does. Its subject is an entity, a node, or which sessions."""
+
+    CREATE = "create"
+    AWAY = "away"
+    BACK = "back"
+    TO = "to"
+    UNUSED = "unused"
+    REKEY = "rekey"
+    FILES = "files"
+    RESTORE = "restore"
+    REMOVE = "remove"
+    CLEAN = "clean"
+    EVICT = "evict"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step reports: of a switch the longest time without a mount (ms) and the new client; the evicted sessions."""
+
+    gap_ms: float | None = None
+    instance: str | None = None
+    drain: str | None = None
+    evicted: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Step:
-    """One step. `missing` looks at the world and says what is not yet as it should be, None when all is; `act` changes it and may be
-    cut off anywhere and begun again; `refused` says why it is not safe now. `seconds` is how long it may take to settle after `act`.
+    """One step. `missing` says what is not yet as it should be, None when all is. `act` changes it; it may be interrupted
+    anywhere and repeated. `refused` says why it is not safe now. `seconds` is how long it may take to settle after `act`.
     """
 
-    id: str
+    kind: StepKind
+    subject: str
     text: str
     missing: Callable[[], str | None]
-    act: Callable[[], Any]
-    node: str | None = None
+    act: Callable[[], Done | None]
     refused: Callable[[], str | None] = lambda: None
     seconds: float = 60.0
 
 
-Say = Callable[[str, str, Any], None]
-"""Told of what happens: the step's id, what, and more about it."""
+@dataclass(frozen=True)
+class Look:
+    """What is missing; `failed` when it could not be determined, and `missing` is why."""
+
+    missing: str | None
+    failed: bool = False
 
 
-def carry_out(steps: Sequence[Step], say: Say, wait: Callable[[float], None] = time.sleep) -> None:
-    """One after the other. What is settled already is left alone. Raises Stalled at the first that does not come out right."""
+class Listener:
+    """Hears what happens to each step; a journal is one."""
+
+    def settled(self, step: Step) -> None:
+        """It was so already."""
+
+    def started(self, step: Step) -> None:
+        """Its action begins."""
+
+    def done(self, step: Step, done: Done, seconds: float) -> None:
+        """Its action has settled."""
+
+
+def carry_out(
+    steps: Sequence[Step], listener: Listener, wait: Callable[[float], None] = time.sleep
+) -> None:
+    """One after the other. What is settled already is left alone. Raises Stalled at the first that fails."""
     for step in steps:
-        if settles(step, wait, LOOK_SECONDS, look_only=True) is None:
-            say(step.id, "settled", None)
+        if is_settled(step, wait):
+            listener.settled(step)
             continue
         if reason := step.refused():
             raise Stalled(f"{step.text}: refused: {reason}")
-        say(step.id, "started", None)
+        listener.started(step)
         begun = time.monotonic()
-        detail = acted(step)
-        if missing := settles(step, wait, step.seconds):
+        done = acted(step)
+        if missing := settle(step, wait):
             raise Stalled(f"{step.text}: {missing}")
-        say(
-            step.id,
-            "done",
-            {
-                "seconds": round(time.monotonic() - begun, 1),
-                **(detail if isinstance(detail, dict) else {}),
-            },
-        )
+        listener.done(step, done or Done(), round(time.monotonic() - begun, 1))
 
 
-def acted(step: Step) -> Any:
+def acted(step: Step) -> Done | None:
     try:
         return step.act()
     except (Stalled, Refused, Interrupted):
@@ -71,23 +110,29 @@ def acted(step: Step) -> Any:
         raise Stalled(f"{step.text}: {error.message}", error.hint) from error
 
 
-def settles(
-    step: Step, wait: Callable[[float], None], seconds: float, look_only: bool = False
-) -> str | None:
-    """Look until it is settled or the time is over: what is missing then. With `look_only` one good look is enough."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            missing = step.missing()
-            if missing is None or look_only:
-                return missing
-        except (Refused, Interrupted):
-            # The lock is another's, or somebody said stop: no waiting mends that.
-            raise
-        except CephctlError as error:
-            missing = error.message
-        if time.monotonic() > end:
-            if look_only:
-                raise Stalled(f"{step.text}: cannot look: {missing}")
-            return missing
-        wait(POLL_SECONDS)
+def is_settled(step: Step, wait: Callable[[float], None]) -> bool:
+    """Whether nothing is missing; one good look is enough. Stalled when there is none in time."""
+    found = wait_for(
+        lambda: look(step), LOOK_SECONDS, POLL_SECONDS, wait, until=lambda seen: not seen.failed
+    )
+    if found.failed:
+        raise Stalled(f"{step.text}: the state cannot be determined: {found.missing}")
+    return found.missing is None
+
+
+def settle(step: Step, wait: Callable[[float], None]) -> str | None:
+    """Wait until nothing is missing; what still is when the time is over."""
+    found = wait_for(
+        lambda: look(step), step.seconds, POLL_SECONDS, wait, until=lambda seen: not seen.missing
+    )
+    return found.missing
+
+
+def look(step: Step) -> Look:
+    """A lock that was lost, or Ctrl-C, is raised: waiting does not fix that."""
+    try:
+        return Look(step.missing())
+    except (Refused, Interrupted):
+        raise
+    except CephctlError as error:
+        return Look(error.message, failed=True)

@@ -21,8 +21,10 @@ from cephctl.config import Node
 from cephctl.deps import Deps
 from cephctl.errors import CephctlError
 from cephctl.rotation.environment import LiveEnvironment, MountState
-from cephctl.rotation.record import Plan, Recorder
-from cephctl.rotation.run import Run, lease_of
+from cephctl.rotation.journal import Journal
+from cephctl.rotation.plan import FORWARD, Direction, Plan
+from cephctl.rotation.run import Run, lock_of
+from cephctl.rotation.steps import Done
 from cephctl.site import Site
 from tests.lab.shell import is_alive, stop_pid
 
@@ -53,7 +55,7 @@ class LightNodes(LiveEnvironment):
             runs=str(folder / "runs"),
             seconds=30,
         )
-        super().__init__(deps, lease_of(plan, "here", "forward"))
+        super().__init__(deps, lock_of(plan, "here", FORWARD))
         self.folder = folder
         self.target = target
         self.kill_at = kill_at
@@ -94,7 +96,7 @@ class LightNodes(LiveEnvironment):
             "the old client is still there" if state["old"] and is_alive(state["old"]) else None,
         )
 
-    def switch(self, node: str, entity: Entity) -> dict[str, Any]:
+    def switch(self, node: str, entity: Entity) -> Done:
         """A new client beside the old one, which then ends."""
         if old := self.state(node)["old"]:
             stop_pid(old)
@@ -102,7 +104,7 @@ class LightNodes(LiveEnvironment):
         self.keep(node, old=self.state(node)["pid"], pid=fresh, entity=entity.name)
         stop_pid(self.state(node)["old"])
         self.keep(node, old=None)
-        return {"gap_ms": 0.0, "instance": None}
+        return Done(gap_ms=0.0)
 
     def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
         self.touch()
@@ -116,7 +118,7 @@ class LightNodes(LiveEnvironment):
             (self.folder / f"{node}.{entity.name}.secret").write_text(entity.key)
             self.touch()
 
-    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
+    def key_files(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
         self.touch()
         found = [node for node in nodes if self.file(node, entity)]
         for node in found if remove else ():
@@ -163,9 +165,9 @@ def main() -> None:
     folder, direction, touch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     target = Target(**json.loads((folder / "target.json").read_text()))
     [record] = (folder / "runs").glob("*.jsonl")
-    recorder = Recorder(str(record.parent), record.stem)
-    world = LightNodes(folder, target, recorder.plan, touch)
-    report = Run(recorder, recorder.plan, world, lambda note: None).go(direction)
+    journal = Journal(str(record.parent), record.stem)
+    world = LightNodes(folder, target, journal.plan, touch)
+    report = Run(journal, journal.plan, world).execute(Direction(direction))
     print(json.dumps({"state": report.state, "touches": world.touches}))
 
 

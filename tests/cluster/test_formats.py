@@ -91,7 +91,7 @@ def test_nested_fields(cephctl: Cephctl) -> None:
         "active",
         "standbys",
     ]
-    evidence = ["node_says", "cluster_says", "remedy", "remedy_host"]
+    evidence = ["node_says", "cluster_says", "remedy", "remedy_host", "commands"]
     assert list(cluster["findings"][0]) == ["code", "severity", "summary", "detail", *evidence]
 
 

@@ -85,14 +85,12 @@ def test_a_key_goes_to_a_file_or_out_when_that_is_said(
     assert key not in done.output
     assert ring.read_text() == f"[client.web]\n\tkey = {key}\n"
     assert stat.S_IMODE(ring.stat().st_mode) == 0o600
-    assert admin("keys", "export", "client.web", "--format", "secret", "-o", str(bare)).status == 0
+    assert admin("keys", "export", "client.web", "--as", "secret", "-o", str(bare)).status == 0
     assert bare.read_text() == f"{key}\n"
     again = admin("keys", "export", "client.web", "-o", str(ring))
-    assert (again.status, "is there already" in again.stderr) == (6, True)
+    assert (again.status, "already exists" in again.stderr) == (6, True)
     assert admin("keys", "export", "client.web").status == 2
-    assert (
-        admin("keys", "export", "client.web", "--format", "secret", "--stdout").stdout == f"{key}\n"
-    )
+    assert admin("keys", "export", "client.web", "--as", "secret", "--stdout").stdout == f"{key}\n"
 
 
 def test_runs_of_nobody(admin: Cephctl, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_damaged_conf(site: Site, tmp_path: Path, content: bytes, says: str) -
         (lambda text: b"\xef\xbb\xbf" + text, "byte order mark"),
         (lambda text: text + b"\0", "NUL"),
         (lambda text: text.replace(b"==", b""), "is not base64"),
-        (lambda text: b"", "only for nobody"),
+        (lambda text: b"", "only for no entity"),
     ],
     ids=["bom", "nul", "truncated", "empty"],
 )

@@ -96,7 +96,7 @@ def test_without_a_terminal_it_needs_yes(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "limit"), [("y", 0, GIB), ("n", 130, 0), ("\x03", 130, 0)]
+    ("answer", "status", "limit"), [("y", 0, GIB), ("n", 6, 0), ("\x03", 130, 0)]
 )
 def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, limit: int) -> None:
     leader, terminal = pty.openpty()
@@ -123,6 +123,8 @@ def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, l
     else:
         os.write(leader, answer.encode() + b"\n")
     assert program.wait(60) == status
+    if answer == "n":
+        assert b"cancelled; nothing was changed" in os.read(leader, 4096)
     os.close(leader)
     assert site.storage.quota("/acme") == (limit, 0)
 

@@ -21,9 +21,9 @@ from cephctl.ceph.target import Target
 from cephctl.cephx import new_key
 from cephctl.errors import CephctlError
 from cephctl.rotation.environment import nothing
-from cephctl.rotation.record import Plan, Recorder
-from cephctl.rotation.run import keep_old_key, lease_of
-from cephctl.rotation.strategies import BACK, FORWARD, other_name
+from cephctl.rotation.journal import Journal
+from cephctl.rotation.plan import BACK, FORWARD, Direction, OldKey, Plan, other_name
+from cephctl.rotation.run import keep_old_key, lock_of
 from tests.cluster.clean import ask_cleanly
 from tests.cluster.light import NAMES, LightNodes, hold
 from tests.lab.ceph import Cluster
@@ -45,7 +45,6 @@ class Rolling:
         ask_cleanly(target, partial(import_entity, WEB, new_key("aes", time.time() - 1000), CAPS))
         self.old = self.entity(WEB)
         assert self.old
-        told = {"fingerprint": self.old.fingerprint, "type": "aes", "created": self.old.created}
         other = other_name(WEB, strategy)
         self.plan = Plan(
             "r1",
@@ -57,15 +56,15 @@ class Rolling:
             WEB,
             other,
             CAPS,
-            told,
+            OldKey(self.old.fingerprint, "aes", self.old.created),
             "aes",
             False,
             NAMES,
             {},
         )
-        self.recorder = Recorder(str(folder / "runs"), "r1")
-        self.recorder.create(self.plan)
-        keep_old_key(self.recorder, self.plan, self.old)
+        self.journal = Journal(str(folder / "runs"), "r1")
+        self.journal.create(self.plan)
+        keep_old_key(self.journal, self.plan, self.old)
         self.world = LightNodes(folder, target, self.plan, asking=ask_cleanly)
         for node in NAMES:
             self.world.keep(node, entity=WEB, pid=hold(target.conf, node, WEB, self.old.key))
@@ -75,7 +74,7 @@ class Rolling:
         [found] = ask_cleanly(self.target, partial(read_entity, name))
         return found  # type: ignore[no-any-return]
 
-    def go(self, direction: str, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
+    def go(self, direction: Direction, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
         command = [
             sys.executable,
             "-m",
@@ -86,7 +85,7 @@ class Rolling:
         ]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
-    def check_end(self, direction: str) -> None:
+    def check_end(self, direction: Direction) -> None:
         """One key, in use and on disk on all nodes; nothing else of it anywhere; the old one refused."""
         assert self.old
         name = self.plan.other if (self.plan.strategy, direction) == ("alternate", FORWARD) else WEB
@@ -104,7 +103,7 @@ class Rolling:
         sessions = [each for each in plain.sessions() if each.entity in (WEB, self.plan.other)]
         assert sorted(str(each.node) for each in sessions) == sorted(NAMES)
         assert {each.entity for each in sessions} == {name}
-        assert self.recorder.kept_key() is None
+        assert self.journal.kept_key() is None
         if direction == FORWARD:
             with pytest.raises(CephctlError, match="refused"):
                 hold(self.target.conf, "thief", WEB, self.old.key)
@@ -116,7 +115,7 @@ class Rolling:
             stop_pid(state["old"])
         for name in (WEB, self.plan.other):
             ask_cleanly(self.target, partial(remove_entity, name))
-        ask_cleanly(self.target, partial(release, lease_of(self.plan, "here", "forward")))
+        ask_cleanly(self.target, partial(release, lock_of(self.plan, "here", FORWARD)))
 
 
 @contextmanager
@@ -138,7 +137,7 @@ def target(cluster: Cluster) -> Target:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("then", [FORWARD, BACK])
 def test_killed_at_a_touch_and_led_to_its_end(
-    target: Target, tmp_path: Path, strategy: str, then: str
+    target: Target, tmp_path: Path, strategy: str, then: Direction
 ) -> None:
     kills = 0
     for touch in range(1, 500, EVERY):
@@ -185,13 +184,13 @@ def test_the_lock_is_run_into_and_outlives_its_holder_by_a_minute(target: Target
         "client.x",
         "client.x-next",
         {},
-        {},
+        OldKey("f00", "aes", 1.0),
         "aes",
         False,
         (),
         {},
     )
-    mine, theirs = lease_of(plan, "one", FORWARD), lease_of(plan, "two", FORWARD)
+    mine, theirs = lock_of(plan, "one", FORWARD), lock_of(plan, "two", FORWARD)
     ask_cleanly(target, partial(acquire, mine, False))
     try:
         ask_cleanly(target, partial(held, mine, nothing))

@@ -250,7 +250,9 @@ def test_killed_in_a_switch(operator: Operator, then: str) -> None:
     """The program dies while the second node is being switched back, or away; the node goes on by itself."""
     old = operator.key()
     attempt = operator.rotate()
-    attempt.until(f"back {SECOND}: at work" if then == "rollback" else f"away {SECOND}: at work")
+    attempt.until(
+        f"back {SECOND}: in progress" if then == "rollback" else f"away {SECOND}: in progress"
+    )
     attempt.kill()
     [run] = operator("run", "list", "-f", "json").json
     assert run["state"] == "interrupted"
@@ -267,7 +269,7 @@ def test_killed_in_a_switch(operator: Operator, then: str) -> None:
 def test_a_full_disk_stops_it_and_nothing_is_half_done(operator: Operator) -> None:
     scene, old = operator.scene, operator.key()
     attempt = operator.rotate()
-    attempt.until(f"away {SECOND}: at work")
+    attempt.until(f"away {SECOND}: in progress")
     scene.on(FILL, node=FIRST)
     stalled = attempt.result()
     assert stalled.status == 7, stalled.output
@@ -323,7 +325,7 @@ ACCIDENTS = {
     ),
     "key_refused": Accident(f"away {FIRST}: done", refuse_the_other, lambda scene: None),
     "node_dies": Accident(
-        f"back {SECOND}: at work",
+        f"back {SECOND}: in progress",
         lambda scene: scene.lab.nodes[SECOND].stop(),
         lambda scene: come_back(scene, SECOND),
     ),
@@ -392,7 +394,7 @@ def test_two_operators(operator: Operator) -> None:
     elsewhere.write_text(text)
     second = operator("--config", str(elsewhere), "keys", "rotate", WEB, "--yes")
     assert second.status == 6, second.output
-    assert "is at work" in second.stderr
+    assert "is rotating" in second.stderr
     assert first.result().status == 0, first.said
     check_whole(operator, old)
 
@@ -429,11 +431,11 @@ def steal(scene: Scene, key: str) -> subprocess.Popen[str]:
 def test_what_is_refused_before_anything_is_changed(operator: Operator) -> None:
     old = operator.key()
     for words, status, text in (
-        (("client.wbe",), 6, "is not what the web nodes mount as"),
+        (("client.wbe",), 6, "is not the entity that the web nodes mount as"),
         (("osd.0",), 6, "ceph orch daemon rotate-key osd.0"),
-        (("client.admin",), 6, "--i-really-mean-it"),
+        (("client.admin",), 6, "--yes-i-really-mean-it"),
         ((WEB, "--skip", FIRST), 2, "--reason"),
-        ((WEB, "--skip", FIRST, "--reason", "test"), 6, "was to be skipped"),
+        ((WEB, "--skip", FIRST, "--reason", "test"), 6, "is in --skip"),
         ((WEB, "--key-type", "aes256k"), 6, "does not allow aes256k"),
     ):
         refused = operator("keys", "rotate", *words, "--yes")

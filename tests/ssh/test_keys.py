@@ -99,7 +99,7 @@ def test_a_changed_host_key_is_refused_and_the_printed_command_forgets_it(fleet:
     refused = probe(fleet)
     assert refused.status == UNREACHABLE
     assert "node000: the host key" in refused.stderr
-    assert "is not the known one" in refused.stderr
+    assert "differs from known_hosts" in refused.stderr
     assert (node.logins(), node.sessions()) == (0, 0)
     run_printed(refused)
     assert code(fleet) == "NODE_HOST_KEY_UNKNOWN"

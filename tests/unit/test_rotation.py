@@ -10,11 +10,12 @@ import pytest
 
 from cephctl.ceph.keys import Entity, entity_of
 from cephctl.cephx import new_key
+from cephctl.cluster.sessions import MdsSession
 from cephctl.errors import Interrupted
-from cephctl.rotation.environment import MountState, Session
-from cephctl.rotation.record import Plan
-from cephctl.rotation.steps import Stalled, Step, carry_out
-from cephctl.rotation.strategies import BACK, FORWARD, Rotation, other_name
+from cephctl.rotation.environment import MountState
+from cephctl.rotation.plan import BACK, FORWARD, Direction, OldKey, Plan, other_name
+from cephctl.rotation.steps import Done, Listener, Stalled, Step, StepKind, carry_out
+from cephctl.rotation.strategies import Rotation
 
 CAPS = {"mon": "allow r", "osd": "allow rw tag cephfs data=cephfs", "mds": "allow rw"}
 NODES = ("one", "two", "three")
@@ -88,11 +89,11 @@ class Memory:
     def remove_entity(self, name: str) -> None:
         self.touch(lambda: self.entities.pop(name, None))
 
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[MdsSession]:
         self.touch()
         return list(self.all_sessions())
 
-    def all_sessions(self) -> Iterator[Session]:
+    def all_sessions(self) -> Iterator[MdsSession]:
         known: list[tuple[str | None, tuple[str, str, float] | None]] = [
             *self.mounts.items(),
             *((None, s) for s in self.strangers),
@@ -100,18 +101,23 @@ class Memory:
         for number, (node, mount) in enumerate(known):
             if mount:
                 age = self.clock - max(mount[2], self.taken_over or 0)
-                yield Session(
-                    number,
-                    "a",
-                    mount[0],
-                    node,
-                    "host",
-                    f"10.0.0.{number}:0/{mount[2]:.0f}",
-                    "open",
-                    age,
+                yield MdsSession(
+                    mds="a",
+                    id=number,
+                    node=node,
+                    entity=mount[0],
+                    address=f"10.0.0.{number}:0/{mount[2]:.0f}",
+                    hostname="host",
+                    client="kernel",
+                    version=None,
+                    root="/",
+                    caps=1,
+                    state="open",
+                    requests=0,
+                    uptime_seconds=age,
                 )
 
-    def evict(self, session: Session) -> None:
+    def evict(self, session: MdsSession) -> None:
         assert session.node is None
         self.touch(lambda: self.strangers.pop(session.id - len(self.mounts)))
 
@@ -120,7 +126,7 @@ class Memory:
         mount = self.mounts[node]
         return MountState(mount[0] if mount else None, None if mount else "not mounted")
 
-    def switch(self, node: str, entity: Entity) -> dict[str, Any]:
+    def switch(self, node: str, entity: Entity) -> Done:
         def change() -> None:
             assert self.entities[entity.name].fingerprint == entity.fingerprint, (
                 "a mount with a wrong key is refused"
@@ -128,7 +134,7 @@ class Memory:
             self.mounts[node] = (entity.name, entity.fingerprint, self.clock)
 
         self.touch(change)
-        return {"gap_ms": 1.0}
+        return Done(gap_ms=1.0)
 
     def files_differ(self, nodes: Sequence[str], entity: Entity, unit: bool) -> str | None:
         self.touch()
@@ -141,10 +147,12 @@ class Memory:
         for node in nodes:
             self.touch(lambda node=node: self.files[node].update({entity.name: entity.fingerprint}))  # type: ignore[misc]
 
-    def files_of(self, nodes: Sequence[str], entity: str, remove: bool) -> list[str]:
-        found = [node for node in nodes if entity in self.files[node]]
-        self.touch(lambda: [self.files[node].pop(entity) for node in found] if remove else None)
-        return found
+    def files_of(self, nodes: Sequence[str], entity: str) -> list[str]:
+        self.touch()
+        return [node for node in nodes if entity in self.files[node]]
+
+    def remove_files(self, nodes: Sequence[str], entity: str) -> None:
+        self.touch(lambda: [self.files[node].pop(entity, None) for node in nodes])
 
     def out_of_service(self, node: str) -> str | None:
         self.touch()
@@ -167,7 +175,6 @@ class Case:
         for node in NODES:
             self.world.mounts[node] = (WEB, self.old.fingerprint, 20.0)
             self.world.files[node] = {WEB: self.old.fingerprint}
-        told = {"fingerprint": self.old.fingerprint, "type": "aes", "created": self.old.created}
         self.plan = Plan(
             "r",
             "now",
@@ -178,14 +185,14 @@ class Case:
             WEB,
             other_name(WEB, self.strategy),
             CAPS,
-            told,
+            OldKey(self.old.fingerprint, "aes", self.old.created),
             "aes",
             self.compromised,
             NODES,
             {},
         )
 
-    def rotation(self, direction: str) -> Rotation:
+    def rotation(self, direction: Direction) -> Rotation:
         return Rotation(
             self.plan,
             self.world,
@@ -195,11 +202,11 @@ class Case:
             self.before.extend,
         )
 
-    def go(self, direction: str) -> None:
+    def go(self, direction: Direction) -> None:
         rotation = self.rotation(direction)
-        carry_out(rotation.steps(), lambda *_: None, lambda seconds: None)
+        carry_out(rotation.steps(), Listener(), lambda seconds: None)
 
-    def cut_off(self, at: int, done: bool, direction: str = FORWARD) -> bool:
+    def cut_off(self, at: int, done: bool, direction: Direction = FORWARD) -> bool:
         """Whether it was cut off at this touch; else it came to its end before."""
         self.world.touches, self.world.cut, self.world.done = 0, at, done
         try:
@@ -210,7 +217,7 @@ class Case:
             self.world.cut = None
         return False
 
-    def check_end(self, direction: str) -> None:
+    def check_end(self, direction: Direction) -> None:
         """All nodes on one key, in use and on disk; no other entity; the right key."""
         world = self.world
         name = self.plan.other if (self.strategy, direction) == ("alternate", FORWARD) else WEB
@@ -236,7 +243,7 @@ def test_all_the_way(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("done", [False, True], ids=["before", "behind"])
 @pytest.mark.parametrize("then", [FORWARD, BACK])
-def test_cut_off_at_every_touch(strategy: str, done: bool, then: str) -> None:
+def test_cut_off_at_every_touch(strategy: str, done: bool, then: Direction) -> None:
     at = 0
     while True:
         at += 1
@@ -250,7 +257,7 @@ def test_cut_off_at_every_touch(strategy: str, done: bool, then: str) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("then", [FORWARD, BACK])
-def test_cut_off_on_the_way_back_at_every_touch(strategy: str, then: str) -> None:
+def test_cut_off_on_the_way_back_at_every_touch(strategy: str, then: Direction) -> None:
     """From half-way forward, and from the place where only the last entity was to be removed."""
     total = Case(strategy)
     total.go(FORWARD)
@@ -270,7 +277,7 @@ def test_a_stranger_stops_it_before_the_key_is_changed() -> None:
     case = Case("overlap")
     case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
     steps = Rotation(case.plan, case.world, FORWARD, lambda: case.old).steps()
-    unused = next(step for step in steps if step.id == f"unused:{WEB}")
+    unused = next(step for step in steps if (step.kind, step.subject) == (StepKind.UNUSED, WEB))
     for step in steps[: steps.index(unused)]:
         step.act()
     assert "unknown host" in (unused.missing() or "")
@@ -280,18 +287,16 @@ def test_a_stranger_stops_it_before_the_key_is_changed() -> None:
 def test_a_thief_is_evicted_and_named() -> None:
     case = Case("in-place", compromised=True)
     case.world.strangers.append((WEB, case.old.fingerprint, 20.0))
-    said: list[Any] = []
+    evicted: list[str] = []
+
+    class Hears(Listener):
+        def done(self, step: Step, done: Done, seconds: float) -> None:
+            evicted.extend(done.evicted)
+
     rotation = Rotation(case.plan, case.world, FORWARD, lambda: case.old)
-    carry_out(
-        rotation.steps(), lambda step, what, detail: said.append(detail), lambda seconds: None
-    )
+    carry_out(rotation.steps(), Hears(), lambda seconds: None)
     assert not case.world.strangers
-    assert any(
-        "unknown host" in line
-        for detail in said
-        if isinstance(detail, dict)
-        for line in detail.get("evicted", ())
-    )
+    assert any("unknown host" in line for line in evicted)
     case.check_end(FORWARD)
 
 
@@ -317,8 +322,8 @@ def test_interrupted_while_it_looks_it_does_nothing_more() -> None:
 
     with pytest.raises(Interrupted):
         carry_out(
-            [Step("one", "one", missing, lambda: done.append("acted"))],
-            lambda *_: None,
+            [Step(StepKind.CREATE, "one", "one", missing, lambda: done.append("acted"))],
+            Listener(),
             lambda seconds: None,
         )
     assert not done
@@ -330,7 +335,7 @@ def test_forward_too_wants_the_old_key_kept() -> None:
         with pytest.raises(Stalled, match="the old key is not on this machine"):
             carry_out(
                 Rotation(case.plan, case.world, FORWARD, lambda: None).steps(),
-                lambda *_: None,
+                Listener(),
                 lambda seconds: None,
             )
         assert case.world.entities[WEB] == case.old
@@ -341,6 +346,22 @@ def test_without_the_old_key_there_is_no_way_back_but_forward() -> None:
     case.go(FORWARD)
     rotation = Rotation(case.plan, case.world, BACK, lambda: None)
     with pytest.raises(Stalled, match="the old key is not on this machine"):
-        carry_out(rotation.steps(), lambda *_: None, lambda seconds: None)
+        carry_out(rotation.steps(), Listener(), lambda seconds: None)
     case.go(FORWARD)
     case.check_end(FORWARD)
+
+
+@pytest.mark.parametrize("strategy", ["overlap", "alternate"])
+def test_a_node_that_mounts_with_the_old_key_again_stops_it(strategy: str) -> None:
+    """Between the wait and the change: the last look before the key or the entity goes finds the session."""
+    case = Case(strategy)
+    kind = StepKind.REKEY if strategy == "overlap" else StepKind.REMOVE
+    steps = case.rotation(FORWARD).steps()
+    change = next(step for step in steps if step.kind is kind and step.subject == WEB)
+    for step in steps[: steps.index(change)]:
+        step.act()
+    assert change.refused() is None
+    case.world.mounts["two"] = (WEB, case.old.fingerprint, case.world.clock)
+    with pytest.raises(Stalled, match="refused: in use by two"):
+        carry_out([change], Listener(), lambda seconds: None)
+    assert case.world.entities[WEB] == case.old

@@ -1,0 +1,84 @@
+"""What a run sets out to do. It never changes, and holds no key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    """Forward to the new key, or back to the old one."""
+
+    FORWARD = "forward"
+    BACK = "back"
+
+
+FORWARD, BACK = Direction.FORWARD, Direction.BACK
+
+
+@dataclass(frozen=True)
+class OldKey:
+    """The key that a run replaces, by fingerprint, type and creation (seconds since the epoch)."""
+
+    fingerprint: str
+    type: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The entity, its key and the nodes of a run.
+
+    `skipped` are nodes that are left out, each with the reason. `entity` is what the nodes mount as at the end; with strategy
+    "alternate" it is `other`.
+    """
+
+    run: str
+    began: str
+    operator: str
+    host: str
+    cluster: str
+    strategy: str
+    entity: str
+    other: str
+    caps: Mapping[str, str]
+    old: OldKey
+    key_type: str
+    compromised: bool
+    nodes: tuple[str, ...]
+    skipped: Mapping[str, str]
+
+    @property
+    def lock(self) -> str:
+        return f"run.{self.entity}"
+
+    @property
+    def who(self) -> str:
+        return f"{self.operator}@{self.host}"
+
+    def final_entity(self, direction: Direction) -> str:
+        """The entity that the nodes mount as when the run has ended."""
+        alternates = self.strategy == "alternate" and direction is FORWARD
+        return self.other if alternates else self.entity
+
+    def without(self, skipped: Mapping[str, str]) -> Plan:
+        """The plan less some nodes, with the reasons."""
+        nodes = tuple(node for node in self.nodes if node not in skipped)
+        return replace(self, nodes=nodes, skipped={**self.skipped, **skipped})
+
+
+def other_name(entity: str, strategy: str) -> str:
+    """The second entity's name; with "alternate" the two take turns.
+
+    >>> other_name("client.web", "overlap"), other_name("client.web", "alternate"), other_name("client.web-b", "alternate")
+    ('client.web-next', 'client.web-b', 'client.web')
+    """
+    if strategy == "alternate":
+        return entity.removesuffix("-b") if entity.endswith("-b") else f"{entity}-b"
+    return f"{entity}-next"
+
+
+def new_run(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
