@@ -92,6 +92,17 @@ class Node(Record):
 
 
 @dataclass(frozen=True)
+class SettingValue(Record):
+    """A setting's value, and where it came from: a file, an environment variable, the command line, the default."""
+
+    setting: str
+    value: str | float | None
+    source: str
+
+    columns = (Column("setting", "SETTING"), Column("value", "VALUE"), Column("source", "SOURCE"))
+
+
+@dataclass(frozen=True)
 class Value:
     """A setting's value, and which of the four places it came from."""
 

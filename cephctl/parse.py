@@ -150,22 +150,20 @@ def mapping(kinds: tuple[Any, ...], value: object, path: str) -> Any:
         raise Malformed(path, "not an object")
     if len(value) > MAX_ITEMS:
         raise Malformed(path, f"more than {MAX_ITEMS} entries")
-    return types.MappingProxyType(
-        {
-            scalar(str, key, path): parsed(kinds[1], each, f"{path}.{printable(key)[:80]}")
-            for key, each in value.items()
-        }
-    )
-
-
-def member(kind: Any, value: object, path: str) -> Any:
-    return kind(choice(tuple(each.value for each in kind), value, path))
+    return {
+        scalar(str, key, path): parsed(kinds[1], each, f"{path}.{printable(key)[:80]}")
+        for key, each in value.items()
+    }
 
 
 def choice(values: tuple[Any, ...], value: object, path: str) -> Any:
     if not any(value == each and type(value) is type(each) for each in values):
         raise Malformed(path, f"not one of {', '.join(map(str, values))}")
     return value
+
+
+def member(kind: Any, value: object, path: str) -> Any:
+    return kind(choice(tuple(each.value for each in kind), value, path))
 
 
 READERS: tuple[tuple[type, Callable[[Any, object, str], Any]], ...] = (

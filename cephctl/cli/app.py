@@ -53,6 +53,12 @@ class App:
         return bool(self.flags.get("yes"))
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields to show, as --columns names them."""
+        names = str(self.flags.get("columns") or "").split(",")
+        return tuple(name.strip() for name in names if name.strip())
+
+    @property
     def quiet(self) -> bool:
         return bool(self.flags.get("quiet"))
 
@@ -132,7 +138,7 @@ class App:
     def show(self, value: Any) -> None:
         from cephctl.render import render
 
-        render(value, self.form, sys.stdout, self.colour)
+        render(value, self.form, sys.stdout, self.colour, self.columns)
 
     @property
     def colour(self) -> str:

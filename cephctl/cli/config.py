@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any
 
 import click
 
 from cephctl.cli.app import App
 from cephctl.cli.options import Noun, status_of_findings
-from cephctl.config import SYSTEM_PATH, load, template, user_path
+from cephctl.config import SYSTEM_PATH, SettingValue, load, template, user_path
 from cephctl.files import create_file
-from cephctl.results import Column, Finding, Outcome, Record, Table
-
-
-@dataclass(frozen=True)
-class SettingValue(Record):
-    """A setting as it holds now, and where it came from: a file, an environment variable, the command line, the default."""
-
-    setting: str
-    value: Any
-    source: str
-
-    columns = (Column("setting", "SETTING"), Column("value", "VALUE"), Column("source", "SOURCE"))
+from cephctl.results import Finding, Outcome, Table
 
 
 @click.group("config", cls=Noun)
@@ -67,13 +54,13 @@ def mounted_as(app: App) -> str:
 
 @group.command()
 @click.pass_obj
-def show(app: App) -> Table[Record]:
+def show(app: App) -> Table[SettingValue]:
     """Show every setting and its source.
 
     Then the web nodes of the inventory.
     """
     config = app.config
-    rows = [SettingValue(key, value.value, value.source) for key, value in config.values.items()]
+    rows = [SettingValue(key, each.value, each.source) for key, each in config.values.items()]
     for node in config.nodes:
         rows += [
             SettingValue(f"nodes.{node.name}.{key}", getattr(node, key), str(config.path))

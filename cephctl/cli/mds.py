@@ -8,8 +8,8 @@ import click
 
 from cephctl.cli.app import App, table
 from cephctl.cli.options import FAIL_ON, NODES, Noun, complete_nodes, status_of_findings
-from cephctl.errors import CephctlError, Refused
-from cephctl.results import Outcome, Table
+from cephctl.errors import CephctlError
+from cephctl.results import Outcome
 
 
 @click.group("mds", cls=Noun)
@@ -64,29 +64,16 @@ def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
 @click.argument("client", metavar="NODE|ID", shell_complete=complete_nodes)
 @click.pass_obj
 def evict(app: App, client: str) -> Outcome:
-    """End one client's session.
+    """Evict one client: end its session.
 
-    The one of a web node, or of the client with this ID; exactly one client, or nothing is done. An evicted client goes on the
-    blocklist for an hour, and its mount says Permission denied for ever after: `cephctl node remount` brings it back. Data that it has not
-    written yet is lost.
+    Name a web node, or a client by its ID; more than one client is refused. An evicted client is on the blocklist for an hour. Its
+    mount returns EACCES until it is remounted (`cephctl node remount`). Data that it has not written yet is lost.
     """
-    from cephctl.cluster.evict import Eviction, evict, find_client
+    from cephctl.cluster.evict import propose
 
     if not client.isdigit():
         app.config.check_nodes([client])
-    [found] = app.ask(partial(find_client, client, app.config.nodes))
-    plan = Table(Eviction, (found,))
-    if app.dry_run:
-        return Outcome(plan)
-    if not app.yes:
-        app.confirm(plan, f"Evict client {found.id}? Its mount is dead until it is remounted.")
-    done = list(app.ask(partial(evict, found, app.config.nodes)))
-    again = (
-        f"its mount is dead now; bring it back with: cephctl node remount {found.node}"
-        if found.node
-        else "its mount is dead until it is mounted anew"
-    )
-    return Outcome(Table(Eviction, tuple(done)), notes=(again,))
+    return app.carry_out(propose(app.deps, client))
 
 
 @group.command(changes=True)
@@ -94,31 +81,14 @@ def evict(app: App, client: str) -> Outcome:
 @click.option(
     "--force",
     is_flag=True,
-    help="Also without a standby, and although the MDS asks for patience (18.2.5 and later).",
+    help="Fail it without a standby, or even when Ceph refuses because of MDS_TRIM or MDS_CACHE_OVERSIZED.",
 )
 @click.pass_obj
 def fail(app: App, mds: str, force: bool) -> Outcome:
-    """Make an MDS give up its rank, and wait until a standby has it.
+    """Fail over a rank to a standby MDS, and wait until it is active.
 
-    All clients wait meanwhile, as a rule some seconds. One that does not come back within 45 s of the takeover is evicted.
+    All clients wait meanwhile, usually some seconds. A client that does not reconnect within 45 s is evicted.
     """
-    from cephctl.cluster.evict import Failover, fail, find_rank
+    from cephctl.cluster.failover import propose
 
-    [rank] = app.ask(partial(find_rank, mds))
-    if rank.after is None and not force:
-        raise Refused(
-            f"no standby could take over rank {rank.rank} of mds.{rank.before}",
-            "start an MDS first; --force fails it all the same",
-        )
-    plan = Table(Failover, (rank,))
-    if app.dry_run:
-        return Outcome(plan)
-    if not app.yes:
-        app.confirm(plan, f"Fail mds.{rank.before}?")
-    [done] = app.ask(partial(fail, rank, force))
-    if done.after is None:
-        error = CephctlError(
-            f"rank {rank.rank} is not active again after a minute", "see 'cephctl mds status'"
-        )
-        return Outcome(Table(Failover, (done,)), error.status, (error,))
-    return Outcome(Table(Failover, (done,)))
+    return app.carry_out(propose(app.deps, mds, force))

@@ -31,12 +31,20 @@ FORMAT = option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="How to write the answer. Default: table.",
+    help="Output format; table by default.",
+)
+COLUMNS = option(
+    "--columns",
+    metavar="NAME,...",
+    help="Show these columns in a table or csv: fields of the JSON answer.",
 )
 YES = option(
-    "-y", "--yes", is_flag=True, help="Do it without asking; needed where there is no terminal."
+    "-y",
+    "--yes",
+    is_flag=True,
+    help="Do not ask for confirmation; required when not on a terminal.",
 )
-DRY_RUN = option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+DRY_RUN = option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 GLOBAL_OPTIONS = (
     option(
         "--config",
@@ -66,6 +74,7 @@ GLOBAL_OPTIONS = (
         "--timeout", metavar="SECONDS", help="How long one answer may take, 1 to 3600. Default: 10."
     ),
     FORMAT,
+    COLUMNS,
     YES,
     DRY_RUN,
     option("-q", "--quiet", is_flag=True, help="No warnings and notes, only errors."),
@@ -90,13 +99,24 @@ class Verb(click.Command):
 
     def __init__(self, *arguments: Any, changes: bool = False, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        shown = (FORMAT, YES, DRY_RUN) if changes else (FORMAT,)
+        shown = (FORMAT, COLUMNS, YES, DRY_RUN) if changes else (FORMAT, COLUMNS)
         own = {name for parameter in self.params for name in parameter.opts}
         for make in GLOBAL_OPTIONS:
             parameter = make()
             parameter.hidden = make not in shown
             if not own & set(parameter.opts):
                 self.params.append(parameter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        app = ctx.ensure_object(App)
+        if app.columns:
+            from cephctl.schema import check_columns
+
+            if app.form in ("json", "yaml"):
+                raise click.UsageError("--columns is for table and csv", ctx)
+            # Before anything is changed.
+            check_columns(ctx.command_path.partition(" ")[2], app.columns)
+        return super().invoke(ctx)
 
 
 def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> click.UsageError:

@@ -51,7 +51,7 @@ class Cap(Record):
 
 
 @dataclass(frozen=True)
-class KeyShown(Record):
+class KeyDetail(Record):
     """An entity with its caps and its sessions. `predating` are the ids of sessions that were opened before its key was made."""
 
     entity: str
@@ -120,13 +120,13 @@ def moment(entity: Entity) -> datetime:
 
 def show_key(
     name: str, inventory: Sequence[Node], now: float, cluster: Cluster
-) -> Generator[KeyShown]:
+) -> Generator[KeyDetail]:
     """One entity, whole. `now` is the operator's clock, in seconds since the epoch."""
     entity = existing(name, cluster)
     sessions = [each for each in sessions_of(inventory, cluster) or () if each.entity == name]
     older = tuple(each.id for each in sessions if each.uptime_seconds > now - entity.created)
     caps = tuple(Cap(*each) for each in entity.caps.items())
-    yield KeyShown(
+    yield KeyDetail(
         name,
         entity.type,
         entity.fingerprint,

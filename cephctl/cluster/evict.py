@@ -1,21 +1,17 @@
-"""End one client's session, or make an MDS give up its rank."""
+"""Evict one client: end its session at every MDS that has it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from cephctl.ceph.commands import Cluster, evict_session
-from cephctl.ceph.messages import Waiting
-from cephctl.cluster.mds import MdsDaemon, all_daemons
 from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.config import Node
+from cephctl.deps import Deps
 from cephctl.errors import NotFound, Refused, UnexpectedAnswer
-from cephctl.results import Column, Record
-
-TAKEOVER_SECONDS = 60
+from cephctl.results import Column, Outcome, Proposal, Record, Table
 
 
 @dataclass(frozen=True)
@@ -38,25 +34,6 @@ class Eviction(Record):
         Column("address", "ADDRESS"),
         Column("mds", "MDS"),
         Column("evicted", "EVICTED"),
-    )
-
-
-@dataclass(frozen=True)
-class Failover(Record):
-    """A rank, who holds it, and who is to take it over; after the fact, who did, and after how many seconds."""
-
-    file_system: str | None
-    rank: int | None
-    before: str
-    after: str | None
-    seconds: float | None
-
-    columns = (
-        Column("file_system", "FILE SYSTEM"),
-        Column("rank", "RANK"),
-        Column("before", "MDS"),
-        Column("after", "TAKEN OVER BY"),
-        Column("seconds", "SECONDS"),
     )
 
 
@@ -119,73 +96,17 @@ def evict(client: Eviction, inventory: Sequence[Node], cluster: Cluster) -> Gene
     )
 
 
-def find_rank(whom: str, cluster: Cluster) -> Generator[Failover]:
-    """The rank that is meant, by MDS name or rank number, and the standby that would take it over."""
-    daemons = list(all_daemons(cluster.command("fs dump")))
-    holders = [
-        each
-        for each in daemons
-        if each.rank is not None
-        and each.name
-        and each.state not in ("up:standby", "up:standby-replay")
-    ]
-    mine = [
-        each
-        for each in holders
-        if whom.removeprefix("mds.") == each.name or (whom.isdigit() and each.rank == int(whom))
-    ]
-    if not mine:
-        names = (
-            ", ".join(f"mds.{each.name} (rank {each.rank})" for each in holders)
-            or "none holds a rank"
-        )
-        raise NotFound(f"no MDS {whom} that holds a rank", f"there are: {names}")
-    if len(mine) > 1:
-        raise Refused(
-            f"rank {whom} is held in {len(mine)} file systems; name the MDS",
-            ", ".join(f"mds.{each.name}" for each in mine),
-        )
-    yield Failover(
-        mine[0].file_system, mine[0].rank, mine[0].name or "", successor(daemons, mine[0]), None
+def propose(deps: Deps, whom: str) -> Proposal:
+    """Evict the client of a node, or the one with this ID."""
+    [found] = deps.ask(partial(find_client, whom, deps.nodes))
+    return Proposal(
+        shown=Table(Eviction, (found,)),
+        question=f"Evict client {found.id}? Its mount fails until it is remounted.",
+        execute=partial(execute, deps, found),
     )
 
 
-def successor(daemons: Sequence[MdsDaemon], holder: MdsDaemon) -> str | None:
-    followers = [
-        each
-        for each in daemons
-        if each.state == "up:standby-replay"
-        and (each.file_system, each.rank) == (holder.file_system, holder.rank)
-    ]
-    spare = [each for each in daemons if each.state == "up:standby"]
-    return next((each.name for each in (*followers, *spare)), None)
-
-
-def fail(rank: Failover, force: bool, cluster: Cluster) -> Generator[Failover]:
-    """Fail the MDS, and wait until the rank is active again."""
-    arguments: dict[str, Any] = {"role_or_gid": rank.before}
-    if force:
-        arguments["yes_i_really_mean_it"] = True
-    cluster.command("mds fail", **arguments)
-    begun, gone = time.monotonic(), False
-    while time.monotonic() < begun + TAKEOVER_SECONDS:
-        cluster.report(Waiting(f"rank {rank.rank}", "become active again"))
-        daemons = all_daemons(cluster.command("fs dump"))
-        active = [
-            each.name
-            for each in daemons
-            if each.is_active and (each.file_system, each.rank) == (rank.file_system, rank.rank)
-        ]
-        # The same one may take it again, restarted: then it was away in between.
-        if active and (gone or active != [rank.before]):
-            yield Failover(
-                rank.file_system,
-                rank.rank,
-                rank.before,
-                active[0],
-                round(time.monotonic() - begun, 1),
-            )
-            return
-        gone = gone or not active
-        time.sleep(0.2)
-    yield Failover(rank.file_system, rank.rank, rank.before, None, None)
+def execute(deps: Deps, client: Eviction) -> Outcome:
+    done = tuple(deps.ask(partial(evict, client, deps.nodes)))
+    again = f"cephctl node remount {client.node}" if client.node else "mount it again"
+    return Outcome(Table(Eviction, done), notes=(f"its mount fails now; to fix it: {again}",))

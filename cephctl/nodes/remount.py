@@ -26,7 +26,7 @@ VERBS = {"mount": "mounted", "umount": "unmounted", "remount": "remounted"}
 
 
 @dataclass(frozen=True)
-class PlannedStep(Record):
+class NodeStep(Record):
     """One step on one node."""
 
     node: str
@@ -115,10 +115,10 @@ def propose(deps: Deps, order: Order, nodes: Sequence[Node]) -> Proposal:
     facts = gather(deps, nodes, Looks(probe=None, holders=True))
     refused = tuple(refusals(order, facts, examine(facts)))
     views = [View(node, facts.cluster, facts.site) for node in facts.nodes]
-    steps = tuple(PlannedStep(each.node.name, step) for each in views for step in plan(order, each))
+    steps = tuple(NodeStep(each.node.name, step) for each in views for step in plan(order, each))
     before = {each.node.name: each.instance for each in views}
     return Proposal(
-        shown=Table(PlannedStep, steps),
+        shown=Table(NodeStep, steps),
         question=QUESTIONS[order.verb].format(", ".join(node.name for node in nodes)),
         execute=partial(execute, deps, order, nodes, before),
         refused=refused,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -44,6 +45,7 @@ def test_a_value_comes_back_as_it_went() -> None:
     assert value.clients[0].active == "active"
     assert value.clients[0].age == 3.0
     assert parse(Node, to_json(value)) == value
+    assert pickle.loads(pickle.dumps(value)) == value, "it goes to a worker"
 
 
 def test_unreadable_is_a_value() -> None:
