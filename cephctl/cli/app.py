@@ -30,6 +30,7 @@ class App:
     """One run of cephctl. `flags` are the global options that were given, by name."""
 
     flags: dict[str, Any] = field(default_factory=dict)
+    warned: set[str] = field(default_factory=set)
 
     @cached_property
     def config(self) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from cephctl.results import Outcome, Table
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
-    from cephctl.tenants.quota import QuotaChange
+    pass
 
 SORTS = ("name", "used", "percent", "files")
 
@@ -63,7 +64,7 @@ def show(app: App, name: str) -> Any:
     type=click.Choice(SORTS),
     default="name",
     show_default=True,
-    help="Largest first, but for names.",
+    help="Sort order; largest first, except for name.",
 )
 @click.option(
     "--over",
@@ -105,8 +106,8 @@ def quota() -> None:
 def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     """Show limits of tenants.
 
-    Without a name, of all. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit
-    binds its tenants too.
+    Without NAME, of all tenants. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit applies
+    to its tenants too.
     """
     from cephctl.tenants.quota import Quota, read_quotas
 
@@ -120,8 +121,8 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
 
     SIZE is {SIZE_FORMS}. 0 removes the limit.
 
-    The limit holds for everything below the tenant's directory. It is enforced by the clients and approximate: many
-    files written at once can overshoot it. A limit below what is used is refused unless --force is given.
+    The limit applies to everything below the tenant's directory. Clients enforce it, with a delay: a fast writer can exceed it. A
+    limit below current usage is refused unless --force is given.
 
     \b
     Examples:
@@ -136,11 +137,11 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     "--max-files",
     type=click.IntRange(0, 2**63 - 1),
     metavar="N",
-    help="Limit files and directories too; 0 removes that limit.",
+    help="Set ceph.quota.max_files; 0 removes it.",
 )
 @click.option("--all", "every", is_flag=True, help="All tenants.")
 @click.option(
-    "--force", is_flag=True, help="Even if more is used already: writes then fail at once."
+    "--force", is_flag=True, help="Set a limit below current usage; writes then fail at once."
 )
 @click.pass_obj
 def quota_set(
@@ -169,8 +170,8 @@ def change_quotas(
     max_bytes: int,
     max_files: int | None,
 ) -> Outcome:
-    """Plan, ask, do; with --yes in one go."""
-    from cephctl.tenants.quota import QuotaChange, set_quotas
+    """Plan, ask, execute; with --yes at once."""
+    from cephctl.tenants.quota import QuotaChange, set_quotas, unchanged_note, warnings_of
 
     check_choice(names, every)
 
@@ -187,74 +188,38 @@ def change_quotas(
         )
 
     if not (app.yes or app.dry_run):
-        ask_first(app, [change for change in changes(dry_run=True) if change.changed])
+        plan = tuple(change for change in changes(dry_run=True) if change.changed)
+        if plan:
+            warn(app, warnings_of(plan))
+            app.confirm(Table(QuotaChange, plan), f"Change the limits of {len(plan)} tenants?")
     try:
         outcome = table(QuotaChange, changes(app.dry_run))
     except CephctlError as error:
         warn_of_doubt(app, error)
         raise
     warn_of_doubt(app, *outcome.errors)
-    report(app, [] if outcome.value is None else list(outcome.value.rows), max_bytes)
-    return outcome
-
-
-def ask_first(app: App, plan: list[QuotaChange]) -> None:
-    """Show what would change, and go on only when somebody agrees. Nothing to change needs no answer."""
-    from cephctl.tenants.quota import QuotaChange
-
-    if plan:
-        warn_of_rename(app, plan)
-        app.confirm(
-            Table(QuotaChange, tuple(plan)), f"Change the limits of {count(len(plan), 'tenant')}?"
-        )
+    rows = () if outcome.value is None else outcome.value.rows
+    warn(app, warnings_of(rows))
+    note = "nothing was changed (--dry-run)" if app.dry_run else unchanged_note(rows)
+    return replace(outcome, notes=(note,) if note else ())
 
 
 def check_choice(names: tuple[str, ...], every: bool) -> None:
     if not names and not every:
-        raise UsageError("which tenant? give a name, or --all")
+        raise UsageError("specify a tenant, or --all")
     if names and every:
-        raise UsageError(f"'{names[0]}' and --all exclude each other")
+        raise UsageError(f"'{names[0]}' cannot be combined with --all")
 
 
-def report(app: App, changes: list[QuotaChange], max_bytes: int) -> None:
-    """What a person should know besides the figures."""
-    for change in changes:
-        if (change.after_max_bytes or 0) != max_bytes:
-            app.warn(f"{change.name}: somebody else set another limit meanwhile, and theirs holds")
-    if app.yes or app.dry_run:
-        warn_of_rename(app, changes)
-    tighter = [
-        c
-        for c in changes
-        if c.effective_path and c.after_max_bytes and c.effective_max_bytes != c.after_max_bytes
-    ]
-    for change in tighter[:1]:
-        app.warn(f"{change.name}: a tighter limit at {change.effective_path} holds as well")
-    if app.dry_run:
-        app.note("nothing was changed (--dry-run)")
-    elif unchanged := [change for change in changes if not change.changed]:
-        app.note(
-            f"{count(len(unchanged), 'tenant')} had these limits already: {unchanged[0].name}{' …' if unchanged[1:] else ''}"
-        )
+def warn(app: App, lines: Iterator[str]) -> None:
+    """Each warning once in a run: a plan and its result have the same."""
+    for line in lines:
+        if line not in app.warned:
+            app.warned.add(line)
+            app.warn(line)
 
 
 def warn_of_doubt(app: App, *errors: CephctlError) -> None:
-    """A request that nobody waited for any longer may still be carried out."""
+    """A request that timed out may still be carried out."""
     if not app.dry_run and any(isinstance(error, (Unanswered, Interrupted)) for error in errors):
-        app.warn(
-            "the last limit that was asked for may or may not hold; see 'cephctl tenant quota get'"
-        )
-
-
-def warn_of_rename(app: App, changes: list[QuotaChange]) -> None:
-    """Once, at a tenant's first quota: it makes the directory a boundary that rename(2) does not cross."""
-    first = [change.name for change in changes if change.is_first]
-    if first:
-        whose = first[0] if len(first) == 1 else f"{count(len(first), 'tenant')}"
-        app.warn(
-            f"{whose}: first quota: renames into or out of the directory now fail with EXDEV; mv copies instead"
-        )
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        app.warn("the last limit may or may not be set; see 'cephctl tenant quota get'")

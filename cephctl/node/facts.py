@@ -10,14 +10,15 @@ from typing import Any, Callable
 
 from cephctl.node import files, holders, kernel_log, mounts, network, probes, systemd
 from cephctl.node.children import bounded
+from cephctl.node.mounts import Json
 
 BOUND_SECONDS = 4.0
 
 
-def facts(request: dict[str, Any]) -> dict[str, Any]:
+def facts(request: Json) -> Json:
     """The request has path, entity, conf, secret, keyring, sentinel, addresses, probe (seconds, or None for none)."""
     begun = time.monotonic()
-    answer: dict[str, Any] = {
+    answer: Json = {
         "clock": {"start": time.time()},
         "uptime": time.clock_gettime(time.CLOCK_BOOTTIME),
     }
@@ -62,7 +63,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def read(answer: dict[str, Any], name: str, source: Callable[[], Any]) -> None:
+def read(answer: Json, name: str, source: Callable[[], Any]) -> None:
     """One section of the answer; in place of one that cannot be read, why."""
     try:
         answer[name] = source()
@@ -70,7 +71,7 @@ def read(answer: dict[str, Any], name: str, source: Callable[[], Any]) -> None:
         answer[name] = {"error": error.strerror or str(error)}
 
 
-def mounted(path: str) -> list[dict[str, Any]]:
+def mounted(path: str) -> list[Json]:
     """The mounts that matter: all of Ceph, and all on the path."""
     return [
         each
@@ -79,7 +80,7 @@ def mounted(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def top_mount(answer: dict[str, Any], path: str) -> dict[str, Any] | None:
+def top_mount(answer: Json, path: str) -> Json | None:
     found = [each for each in answer["mounts"] if isinstance(each, dict) and each["target"] == path]
     return found[-1] if found else None
 
@@ -93,7 +94,7 @@ def own_monitors(conf: str) -> list[list[Any]]:
     ]
 
 
-def zombies(answer: dict[str, Any]) -> bool:
+def zombies(answer: Json) -> bool:
     """More clients live than are mounted: somebody holds a mount that is no longer there."""
     if not isinstance(answer["clients"], list):
         return False
@@ -102,7 +103,7 @@ def zombies(answer: dict[str, Any]) -> bool:
     )
 
 
-def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+def hanging(answer: Json, results: Json) -> Json:
     """What the client still waits for, read again while a probe hangs: the same requests as before are not moving."""
     if any(each["status"] == "hung" for each in results.values()) and isinstance(
         answer["clients"], list
@@ -116,7 +117,7 @@ def hanging(answer: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     return results
 
 
-def host() -> dict[str, Any]:
+def host() -> Json:
     name = os.uname()
     helper = next(
         (each for each in ("/sbin/mount.ceph", "/usr/sbin/mount.ceph") if os.path.exists(each)),
@@ -169,7 +170,7 @@ def addresses() -> list[str]:
     return found
 
 
-def file_facts(request: dict[str, Any], unit: dict[str, Any]) -> dict[str, Any]:
+def file_facts(request: Json, unit: Json) -> Json:
     """The three files; the secret is the one that the unit names, if it names another."""
     options = (unit.get("file") or {}).get("Options", "")
     named = [
@@ -183,7 +184,7 @@ def file_facts(request: dict[str, Any], unit: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def directory(path: str, top: dict[str, Any] | None) -> dict[str, Any]:
+def directory(path: str, top: Json | None) -> Json:
     """The mount point itself, where nothing is mounted on it: is it there, and did somebody write below it?"""
     if top:
         return {"mounted": True}

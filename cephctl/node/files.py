@@ -6,16 +6,15 @@ import os
 import re
 import stat
 import struct
-from typing import Any
 
-from cephctl.node.mounts import without_secret
+from cephctl.node.mounts import Json, without_secret
 
 # Type, creation seconds and nanoseconds, length of what follows: as Ceph encodes a key.
 HEADER = struct.Struct("<HIIH")
 LARGEST = 1 << 20
 
 
-def file_facts(path: str) -> dict[str, Any]:
+def file_facts(path: str) -> Json:
     """Mode, owner and age of a file; `exists` alone when it is not there."""
     try:
         found = os.lstat(path)
@@ -42,13 +41,13 @@ def content_of(path: str) -> bytes | None:
         return file.read(LARGEST)
 
 
-def secret_facts(path: str) -> dict[str, Any]:
+def secret_facts(path: str) -> Json:
     """A secret file: what kind of content it has, and the fingerprint of the key in it."""
     facts, content = file_facts(path), content_of(path)
     return facts if content is None else dict(facts, **secret_class(content))
 
 
-def secret_class(content: bytes) -> dict[str, Any]:
+def secret_class(content: bytes) -> Json:
     """What mount.ceph would find.
 
     >>> [secret_class(c)["class"] for c in (b"", b"[client.web]\\n", b"key = x", b"AQ==", b"not base64")]
@@ -62,7 +61,7 @@ def secret_class(content: bytes) -> dict[str, Any]:
     return key_facts(text)
 
 
-def key_facts(text: str) -> dict[str, Any]:
+def key_facts(text: str) -> Json:
     """A key by its header and fingerprint (of the secret bytes alone: the header does not authenticate)."""
     # Slow to import: OpenSSL is behind it.
     import base64
@@ -84,7 +83,7 @@ def key_facts(text: str) -> dict[str, Any]:
     }
 
 
-def keyring_facts(path: str, entity: str) -> dict[str, Any]:
+def keyring_facts(path: str, entity: str) -> Json:
     """A keyring file: whom it has keys for, and the facts of this entity's."""
     facts, content = file_facts(path), content_of(path)
     if content is None:
@@ -94,7 +93,7 @@ def keyring_facts(path: str, entity: str) -> dict[str, Any]:
     return dict(facts, entities=sorted(sections), **(key_facts(key) if key else {"class": "empty"}))
 
 
-def conf_facts(path: str) -> dict[str, Any]:
+def conf_facts(path: str) -> Json:
     """ceph.conf: the two things a mount takes from it."""
     facts, content = file_facts(path), content_of(path)
     if content is None:
@@ -119,7 +118,7 @@ def sections_of(text: str) -> dict[str, dict[str, str]]:
     return sections
 
 
-def fstab(target: str) -> list[dict[str, Any]]:
+def fstab(target: str) -> list[Json]:
     """The lines of fstab that are about Ceph or about this directory; a secret in one is reported, not shown."""
     lines = []
     for number, raw in enumerate(

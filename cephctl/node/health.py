@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from cephctl.node import mounts, probes
+from cephctl.node.mounts import Json
 
 
-def health(request: dict[str, Any]) -> dict[str, Any]:
+def health(request: Json) -> Json:
     begun = time.monotonic()
     here = mounts.mounts_on(request["path"])
     if not here or here[-1]["type"] != "ceph":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Iterator
+from typing import Iterator
 
-from cephctl.node.mounts import CEPH_TYPES, mount_id
+from cephctl.node.mounts import CEPH_TYPES, Json, mount_id
 
 MOST_NAMED = 5
 
@@ -31,7 +31,7 @@ class Mounts:
                     self.devices.add(f"{int(major):02x}:{int(minor):02x}")
 
 
-def holders() -> list[dict[str, Any]]:
+def holders() -> list[Json]:
     """Processes that hold something of a Ceph mount, or of a mount that is in no namespace any more: `mount` is "live" or "detached"."""
     processes = [name for name in os.listdir("/proc") if name.isdigit()]
     mounts, spaces = Mounts(), set()
@@ -53,7 +53,7 @@ def holders() -> list[dict[str, Any]]:
     return found
 
 
-def pins_of(pid: str, mounts: Mounts) -> list[dict[str, Any]]:
+def pins_of(pid: str, mounts: Mounts) -> list[Json]:
     held = holds(pid, mounts)
     states = {
         state: [path for where, path in held if where == state] for state in ("live", "detached")
@@ -102,7 +102,7 @@ def mount_ids(folder: str) -> Iterator[tuple[int, str]]:
             os.close(fd)
 
 
-def who(pid: str) -> dict[str, Any]:
+def who(pid: str) -> Json:
     """A process by name, state and systemd unit."""
     with open(f"/proc/{pid}/stat", errors="replace") as file:
         head, _, tail = file.read().rpartition(")")
@@ -129,13 +129,13 @@ def unit_in(text: str) -> str | None:
     return names[-1] if names else None
 
 
-def is_service(pin: dict[str, Any]) -> bool:
+def is_service(pin: Json) -> bool:
     """Whether a holder is a part of the platform, to be stopped and started; else it is somebody's session, who is asked before."""
     unit = str(pin["unit"])
     return unit.endswith(".service") and not unit.startswith(("user@", "ssh"))
 
 
-def sleepers() -> list[dict[str, Any]]:
+def sleepers() -> list[Json]:
     """Processes in an uninterruptible sleep inside the Ceph client."""
     found = []
     for name in os.listdir("/proc"):

@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import time
-from typing import Any
+
+from cephctl.node.mounts import Json
 
 INTERESTING = re.compile(
     r"libceph:|\bceph:|ceph_|blocked for more than|Failed due to (key|expired|revoked)"
@@ -15,11 +16,11 @@ MOST_LINES = 300
 RECORD = 8192
 
 
-def kernel_log() -> list[dict[str, Any]]:
+def kernel_log() -> list[Json]:
     """The last lines that concern Ceph: `age` in seconds, `text`. PermissionError where /dev/kmsg is not ours to read."""
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     try:
         while True:
             try:

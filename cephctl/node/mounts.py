@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
+Json: TypeAlias = "dict[str, Any]"
+"""A part of an answer: what json.dumps takes."""
 DEBUGFS = "/sys/kernel/debug/ceph"
 CEPH_TYPES = ("ceph", "fuse.ceph-fuse", "fuse.ceph")
 MOST_LINES = 50
 
 
-def mounts() -> list[dict[str, Any]]:
+def mounts() -> list[Json]:
     """Every line of mountinfo, in the kernel's order: of two on one target the later lies on top."""
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:
         return [parse(line) for line in file]
 
 
-def mounts_on(path: str) -> list[dict[str, Any]]:
+def mounts_on(path: str) -> list[Json]:
     """What is mounted on a path, lowest first."""
     return [each for each in mounts() if each["target"] == path]
 
@@ -29,7 +31,7 @@ def mount_id(fdinfo: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def parse(line: str) -> dict[str, Any]:
+def parse(line: str) -> Json:
     """One line of mountinfo.
 
     >>> parse("168 25 0:41 / /var/www/my\\\\040dir rw shared:68 - ceph 10.0.0.1:/ rw,name=web,secret=<hidden>")["target"]
@@ -64,11 +66,11 @@ def without_secret(text: str) -> str:
     return re.sub(r"\bsecret=[^,\s\"']+", "secret=<hidden>", text)
 
 
-def ceph_mounts() -> list[dict[str, Any]]:
+def ceph_mounts() -> list[Json]:
     return [mount for mount in mounts() if mount["type"] in CEPH_TYPES]
 
 
-def clients(with_requests: bool = True) -> list[dict[str, Any]]:
+def clients(with_requests: bool = True) -> list[Json]:
     """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and FileNotFoundError say why not.
 
     Reading the requests can block on a mutex of a client that hangs; all else never did.
@@ -89,7 +91,7 @@ def clients(with_requests: bool = True) -> list[dict[str, Any]]:
     return found
 
 
-def client(name: str, with_requests: bool) -> dict[str, Any]:
+def client(name: str, with_requests: bool) -> Json:
     """One directory of debugfs. `instance` is ip:port/nonce, and None on kernels that do not tell it (before 5.11)."""
     fsid, _, number = name.rpartition(".client")
     status, sessions = lines_of(name, "status"), lines_of(name, "mds_sessions")
@@ -138,7 +140,7 @@ def kernel_keys() -> list[str]:
     return names
 
 
-def module() -> dict[str, Any]:
+def module() -> Json:
     """Whether this kernel can mount CephFS, or could load what it takes."""
     with open("/proc/filesystems") as file:
         loaded = any(line.split()[-1] == "ceph" for line in file)

@@ -15,14 +15,14 @@ import time
 from typing import Any, Callable
 
 from cephctl.node.children import Child
-from cephctl.node.mounts import mount_id
+from cephctl.node.mounts import Json, mount_id
 
 CEPH_SUPER_MAGIC = 0x00C36400
 LOCKS = "/run/cephctl"
 BLOCK = 4096
 
 
-def start(request: dict[str, Any], mount: int) -> dict[str, Child]:
+def start(request: Json, mount: int) -> dict[str, Child]:
     """Start the probes of the mount with this id. What another mount would answer does not count."""
     path, sentinel = request["path"], request["sentinel"]
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
@@ -113,12 +113,12 @@ def ask_osd(path: str, mount: int, write: bool, say: Callable[[Any], None]) -> N
             os.pwritev(fd, [block], 0)
 
 
-def results(children: dict[str, Child], end: float) -> dict[str, dict[str, Any]]:
+def results(children: dict[str, Child], end: float) -> dict[str, Json]:
     """What each probe answered. One that is still silent at the end is killed and left behind: "hung", with where it sleeps."""
     return {name: result(child, end) for name, child in children.items()}
 
 
-def result(child: Child, end: float) -> dict[str, Any]:
+def result(child: Child, end: float) -> Json:
     ended = child.wait(end)
     last = child.messages[-1] if child.messages else {}
     if ended and last.get("status") in ("ok", "error", "busy"):
@@ -129,13 +129,13 @@ def result(child: Child, end: float) -> dict[str, Any]:
             "error": "the probe ended without an answer",
             "reached": reached(child.messages),
         }
-    facts: dict[str, Any] = dict(child.where())
+    facts: Json = dict(child.where())
     seconds = round(time.monotonic() - child.started, 1)
     child.abandon()
     return dict(facts, status="hung", seconds=seconds, reached=reached(child.messages))
 
 
-def reached(messages: list[dict[str, Any]]) -> str | None:
+def reached(messages: list[Json]) -> str | None:
     """How far the OSD's probe came: None, "opened", "read"."""
     steps = [message["status"] for message in messages if message["status"] in ("opened", "read")]
     return steps[-1] if steps else None

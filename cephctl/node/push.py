@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 from cephctl.node import files, systemd
-from cephctl.node.mounts import without_secret
+from cephctl.node.mounts import Json, without_secret
 
 RELOAD_SECONDS = 30
 
 
-def push(request: dict[str, Any]) -> dict[str, Any]:
+def push(request: Json) -> Json:
     """Each of request["files"] has path, mode, kind ("secret", "keyring", "settings") and what it is to hold. Changes are told as
     {path, what, before, after}; keys by fingerprint. With `write` false nothing is written.
     """
-    changes: list[dict[str, Any]] = []
+    changes: list[Json] = []
     for wanted in request["files"]:
         before = files.content_of(wanted["path"])
         after, told = PLANS[wanted["kind"]](wanted, before)
@@ -27,7 +26,7 @@ def push(request: dict[str, Any]) -> dict[str, Any]:
     return {"changes": changes, "problem": told_systemd(request, changes)}
 
 
-def told_systemd(request: dict[str, Any], changes: list[dict[str, Any]]) -> str | None:
+def told_systemd(request: Json, changes: list[Json]) -> str | None:
     """Have systemd read a unit that was changed, and enable it; or what kept it from that. Without a unit there is nothing to do."""
     unit = request["enable"]
     if unit is None:
@@ -43,7 +42,7 @@ def told_systemd(request: dict[str, Any], changes: list[dict[str, Any]]) -> str 
     return None
 
 
-def remove(request: dict[str, Any]) -> dict[str, Any]:
+def remove(request: Json) -> Json:
     """Remove files that are of no more use; those that were there are told. With `write` false they stay."""
     there = [path for path in request["paths"] if os.path.lexists(path)]
     for path in there if request["write"] else ():
@@ -51,13 +50,11 @@ def remove(request: dict[str, Any]) -> dict[str, Any]:
     return {"removed": there}
 
 
-def plan_secret(wanted: dict[str, Any], before: bytes | None) -> tuple[bytes, list[dict[str, Any]]]:
+def plan_secret(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
     return plan_key(wanted, before, files.secret_class(before) if before is not None else {})
 
 
-def plan_keyring(
-    wanted: dict[str, Any], before: bytes | None
-) -> tuple[bytes, list[dict[str, Any]]]:
+def plan_keyring(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
     """A keyring of one entity; what else the file holds is not ours to keep: it is named after the entity."""
     section = files.sections_of((before or b"").decode("latin-1")).get(wanted["entity"], {})
     return plan_key(
@@ -67,18 +64,14 @@ def plan_keyring(
     )
 
 
-def plan_key(
-    wanted: dict[str, Any], before: bytes | None, old: dict[str, Any]
-) -> tuple[bytes, list[dict[str, Any]]]:
+def plan_key(wanted: Json, before: bytes | None, old: Json) -> tuple[bytes, list[Json]]:
     after = wanted["content"].encode()
     told = None if before is None else old.get("fingerprint") or old["class"]
     same = told == wanted["fingerprint"]
     return after, [] if same else [{"what": "key", "before": told, "after": wanted["fingerprint"]}]
 
 
-def plan_settings(
-    wanted: dict[str, Any], before: bytes | None
-) -> tuple[bytes, list[dict[str, Any]]]:
+def plan_settings(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
     """Lines "name = value" of one section: those that differ are replaced, all others stay as they are."""
     if before is None:
         return wanted["content"].encode(), [{"what": "file", "before": None, "after": "created"}]
@@ -153,7 +146,7 @@ def replaced(text: str, section: str, name: str, value: str) -> str:
     return text[: span[0]] + body + text[span[1] :]
 
 
-def ownership(path: str, mode: int) -> list[dict[str, Any]]:
+def ownership(path: str, mode: int) -> list[Json]:
     found = os.stat(path)
     told = f"{found.st_mode & 0o7777:04o} {found.st_uid}:{found.st_gid}"
     wanted = f"{mode:04o} 0:0"

@@ -1,11 +1,10 @@
-"""Take the mount of a node away and bring it back, and everything that stands on it with it.
+"""Unmount and mount again, with the services that depend on the mount.
 
-It runs to its end on the node, also when the one who asked has gone: a node is never left half-way because a connection broke.
+It runs to its end on the node even when the SSH connection breaks: a node is never left in between because of that.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import signal
@@ -14,11 +13,22 @@ from typing import Any, Callable
 
 from cephctl.node import holders, kernel_log, mounts, probes, systemd
 from cephctl.node.children import Child
+from cephctl.node.mounts import Json
+from cephctl.node.procedure import (
+    DETACH,
+    FORCE,
+    busy,
+    idle,
+    name,
+    remember,
+    remembered,
+    still_running,
+    unmounting,
+    wait_until,
+)
 
 LOCK = "/run/cephctl/mount.lock"
-STOPPED = "/run/cephctl/stopped"
-BUSY = "another cephctl is at work on this node's mount"
-FORCE, DETACH = 1, 2
+BUSY = "another cephctl is changing this node's mount"
 UMOUNT_SECONDS = 10.0
 STOP_SECONDS = 20.0
 GONE_SECONDS = 5.0
@@ -32,16 +42,16 @@ class Stuck(Exception):
 class Procedure:
     """The steps in their order; `report` says what was done, and where it stopped."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: Json) -> None:
         self.request = request
         self.path = request["path"]
         self.unit = systemd.unit_name(self.path)
-        self.steps: list[dict[str, Any]] = []
+        self.steps: list[Json] = []
         self.stopped: list[str] = []
-        self.zombies: list[dict[str, Any]] = []
+        self.zombies: list[Json] = []
         self.aside: str | None = None
 
-    def report(self, problem: str | None) -> dict[str, Any]:
+    def report(self, problem: str | None) -> Json:
         here = self.here()
         return {
             "steps": self.steps,
@@ -76,7 +86,7 @@ class Procedure:
             }
         )
 
-    def client(self) -> dict[str, Any] | None:
+    def client(self) -> Json | None:
         """The youngest client of this kernel."""
         try:
             found = sorted(mounts.clients(with_requests=False), key=lambda each: each["id"])
@@ -84,7 +94,7 @@ class Procedure:
             return None
         return found[-1] if found else None
 
-    def here(self) -> list[dict[str, Any]]:
+    def here(self) -> list[Json]:
         return mounts.mounts_on(self.path)
 
     # Down
@@ -133,7 +143,7 @@ class Procedure:
             )
         return None
 
-    def strangers(self) -> list[dict[str, Any]]:
+    def strangers(self) -> list[Json]:
         """Who holds the mount and belongs to no service: a shell, a job started by hand."""
         return [pin for pin in self.held if not holders.is_service(pin)]
 
@@ -194,7 +204,7 @@ class Procedure:
             else " while it flushes"
         )
 
-    def living(self) -> list[dict[str, Any]]:
+    def living(self) -> list[Json]:
         mounted = len({each["device"] for each in mounts.ceph_mounts()})
         found = [
             {"id": each["id"], "instance": each["instance"]}
@@ -285,7 +295,7 @@ class Procedure:
             each for each in mounts.clients(with_requests=False) if each["id"] not in self.before
         ]
         if not fresh:
-            raise Stuck("there is no new client: it is the old mount again")
+            raise Stuck("the kernel reused the old client")
         answers = probes.results(
             probes.start(self.request, found[0]["id"]), time.monotonic() + PROBE_SECONDS
         )
@@ -308,81 +318,7 @@ class Procedure:
         return None
 
 
-def name(pin: dict[str, Any]) -> str:
-    return "{} ({}, {})".format(pin["command"], pin["pid"], pin["unit"] or "no unit")
-
-
-def remember(services: list[str]) -> None:
-    """The services that were stopped, for whoever mounts again: this run, or another after it died."""
-    if not services:
-        if os.path.exists(STOPPED):
-            os.unlink(STOPPED)
-        return
-    with open(STOPPED + ".part", "w") as file:
-        file.write("\n".join(services) + "\n")
-    os.replace(STOPPED + ".part", STOPPED)
-
-
-def remembered() -> list[str]:
-    try:
-        with open(STOPPED) as file:
-            return file.read().split()
-    except OSError:
-        return []
-
-
-def still_running(services: list[str]) -> list[str]:
-    return [
-        each["Id"]
-        for each in systemd.show(services, "Id,ActiveState")
-        if each["ActiveState"] not in ("inactive", "failed")
-    ]
-
-
-def idle(services: list[str]) -> list[str]:
-    return [
-        each["Id"]
-        for each in systemd.show(services, "Id,ActiveState")
-        if each["ActiveState"] != "active"
-    ]
-
-
-def busy() -> bool:
-    return any(pin["mount"] == "live" for pin in holders.holders())
-
-
-def unmounting(path: str, flags: int) -> Callable[[Callable[[Any], None]], None]:
-    return lambda say: say(umount2(path, flags))
-
-
-def umount2(path: str, flags: int) -> str:
-    """The system call itself: umount(8) looks at the path first, and hangs there when the MDS is dead."""
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.umount2(os.fsencode(path), flags):
-        return errno.errorcode.get(ctypes.get_errno(), "?")
-    return "ok"
-
-
-def wait_until(happened: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not tried(happened):
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def tried(happened: Callable[[], bool]) -> bool:
-    """On a machine that gasps for breath systemctl itself can be late: then it has not happened yet."""
-    try:
-        return happened()
-    except TimeoutError:
-        return False
-
-
-def climb(ladder: Procedure, *parts: Callable[[Any], None]) -> dict[str, Any]:
+def execute(procedure: Procedure, *parts: Callable[[Any], None]) -> Json:
     """One at a time on this node; the second is told so."""
     os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
     # lockf, which children do not inherit: an umount that still flushes must not keep it.
@@ -390,25 +326,25 @@ def climb(ladder: Procedure, *parts: Callable[[Any], None]) -> dict[str, Any]:
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return ladder.report(BUSY)
+        return procedure.report(BUSY)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         for part in parts:
-            part(ladder)
+            part(procedure)
     except Stuck as stuck:
-        return ladder.report(str(stuck))
-    except Exception as error:  # noqa: BLE001 - how the node is left must be told, whatever it was
-        return ladder.report(f"{type(error).__name__}: {error}")
-    return ladder.report(None)
+        return procedure.report(str(stuck))
+    except Exception as error:  # noqa: BLE001 - the report must say how the node is left
+        return procedure.report(f"{type(error).__name__}: {error}")
+    return procedure.report(None)
 
 
-def remount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(Procedure(request), Procedure.down, Procedure.up)
+def remount(request: Json) -> Json:
+    return execute(Procedure(request), Procedure.down, Procedure.up)
 
 
-def mount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(Procedure(request), Procedure.alone, Procedure.up)
+def mount(request: Json) -> Json:
+    return execute(Procedure(request), Procedure.alone, Procedure.up)
 
 
-def umount(request: dict[str, Any]) -> dict[str, Any]:
-    return climb(Procedure(request), Procedure.down)
+def umount(request: Json) -> Json:
+    return execute(Procedure(request), Procedure.down)

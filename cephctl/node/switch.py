@@ -16,7 +16,9 @@ from typing import Any, Callable
 from cephctl.node import holders, mounts, probes, systemd
 from cephctl.node.children import Child
 from cephctl.node.facts import package_version
-from cephctl.node.remount import DETACH, Procedure, Stuck, climb, idle, name, umount2, wait_until
+from cephctl.node.mounts import Json
+from cephctl.node.procedure import DETACH, idle, name, umount2, wait_until
+from cephctl.node.remount import Procedure, Stuck, execute
 
 FOLDER = "/run/cephctl/stage"
 STAGE = FOLDER + "/mount"
@@ -28,7 +30,7 @@ RESTART_SECONDS = 25.0
 GONE_SECONDS = 10.0
 
 
-def look(request: dict[str, Any]) -> dict[str, Any]:
+def look(request: Json) -> Json:
     """What is mounted and as whom, what a former attempt left, what the node has room for and could use."""
     path = request["path"]
     here = [dict(each, name=entity_of(each)) for each in mounts.mounts_on(path)]
@@ -41,7 +43,7 @@ def look(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def entity_of(mount: dict[str, Any]) -> str | None:
+def entity_of(mount: Json) -> str | None:
     """The name that a mount logs in with, which the kernel tells with its options."""
     names = [word.partition("=")[2] for word in mount["super_options"] if word.startswith("name=")]
     return f"client.{names[0]}" if names else None
@@ -60,7 +62,7 @@ class Switch(Procedure):
 
     gap: float | None = None
 
-    def report(self, problem: str | None) -> dict[str, Any]:
+    def report(self, problem: str | None) -> Json:
         return dict(Procedure.report(self, problem), gap=self.gap)
 
     def carry_out(self) -> None:
@@ -81,7 +83,7 @@ class Switch(Procedure):
         self.step("reload or restart what holds the old mount", self.let_go)
         self.step("see the old client go", self.see_it_go)
 
-    def refuse_what_would_be_lost(self, here: list[dict[str, Any]]) -> None:
+    def refuse_what_would_be_lost(self, here: list[Json]) -> None:
         """Detaching takes mounts below with it; another mount of the same keeps the old client alive; a mount hides what lies there."""
         if not here and os.listdir(self.path):
             raise Stuck(
@@ -247,7 +249,7 @@ class Switch(Procedure):
             )
         )
 
-    def alive(self) -> list[dict[str, Any]]:
+    def alive(self) -> list[Json]:
         """The former clients, should more of them live than are mounted elsewhere."""
         elsewhere = {
             each["device"]
@@ -273,7 +275,7 @@ def services_of_detached() -> list[str]:
     )
 
 
-def exchange(path: str, mounted: bool) -> dict[str, Any]:
+def exchange(path: str, mounted: bool) -> Json:
     """Detach what is there, move the staged mount to its place; milliseconds between the two."""
     # As long as this is open the old mount is not cleaned up, which could take any time: the move does not wait for that.
     old = os.open(path, os.O_PATH)
@@ -310,7 +312,7 @@ def clear() -> str | None:
     return "a staged mount" if any(found) else None
 
 
-def switch(request: dict[str, Any]) -> dict[str, Any]:
+def switch(request: Json) -> Json:
     """request: path, entity, key, source, options, sentinel, mount_seconds."""
     work: Callable[[Any], None] = Switch.carry_out
-    return climb(Switch(request), work)
+    return execute(Switch(request), work)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
-from cephctl.node.mounts import without_secret
+from cephctl.node.mounts import Json, without_secret
 
 SECONDS = 8
 UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1, "": 1, "ms": 0.001, "us": 0.000001}
@@ -73,7 +72,7 @@ def show(names: list[str], properties: str) -> list[dict[str, str]]:
     ]
 
 
-def unit_facts(path: str) -> dict[str, Any]:
+def unit_facts(path: str) -> Json:
     """The mount unit of a path. FileNotFoundError on a node without systemd."""
     name = unit_name(path)
     if not os.path.isdir("/run/systemd/system"):
@@ -81,9 +80,7 @@ def unit_facts(path: str) -> dict[str, Any]:
     names = [name, unit_name(path, ".automount")]
     shown = {values.get("Id", ""): values for values in show(names, PROPERTIES)}
     unit = shown.get(name, {})
-    facts: dict[str, Any] = {
-        key: without_secret(value) for key, value in unit.items() if key != "ExecMount"
-    }
+    facts: Json = {key: without_secret(value) for key, value in unit.items() if key != "ExecMount"}
     facts["name"] = name
     facts["has_secret"] = bool(
         re.search(r"\bsecret=(?!<hidden>)", unit.get("Options", "") + unit.get("ExecMount", ""))
@@ -136,7 +133,7 @@ def unit_log(name: str) -> list[str]:
     return [without_secret(line)[:400] for line in lines]
 
 
-def dependents(unit: dict[str, Any]) -> list[dict[str, Any]]:
+def dependents(unit: Json) -> list[Json]:
     """The services that depend on the mount, and by which dependencies."""
     names: list[str] = []
     for key in ("RequiredBy", "BoundBy", "WantedBy"):

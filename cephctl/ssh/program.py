@@ -20,6 +20,7 @@ MODULES = (
     "holders",
     "push",
     "facts",
+    "procedure",
     "remount",
     "switch",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cephctl.ceph.filesystem import Entry
@@ -56,7 +56,11 @@ class Quota(Record):
 
 @dataclass(frozen=True)
 class QuotaChange(Record):
-    """A tenant's limits before and after; None is no limit. `changed` is false where nothing had to be done."""
+    """A tenant's limits before and after; None is no limit. `changed` is false where they were set already.
+
+    `first_limit`: renames into or out of the directory fail with EXDEV from now on. `superseded`: another client set
+    another limit meanwhile, and that one holds. `tighter_path` is the ancestor whose limit is tighter.
+    """
 
     name: str
     before_max_bytes: int | None
@@ -69,6 +73,9 @@ class QuotaChange(Record):
     effective_max_bytes: int | None
     effective_path: str | None
     changed: bool
+    first_limit: bool
+    superseded: bool
+    tighter_path: str | None
 
     columns = (
         Column("name", "NAME"),
@@ -81,12 +88,6 @@ class QuotaChange(Record):
         Column("effective_max_bytes", "EFFECTIVE", Kind.LIMIT),
         Column("effective_path", "SET AT"),
     )
-
-    @property
-    def is_first(self) -> bool:
-        """The tenant had no limit and gets one."""
-        had = self.before_max_bytes or self.before_max_files
-        return not had and bool(self.after_max_bytes or self.after_max_files)
 
 
 def parse_limits(value: str | None) -> Limits:
@@ -172,6 +173,7 @@ def plan_change(
 def change_of(quota: Quota, after: Limits, above: dict[str, int], path: str) -> QuotaChange:
     """From the quota as it was to these limits."""
     effective, place = effective_limit(above, path, after.max_bytes)
+    had, has = quota.max_bytes or quota.max_files, after.max_bytes or after.max_files
     return QuotaChange(
         name=quota.name,
         before_max_bytes=quota.max_bytes,
@@ -184,6 +186,9 @@ def change_of(quota: Quota, after: Limits, above: dict[str, int], path: str) -> 
         effective_max_bytes=effective,
         effective_path=place,
         changed=after != Limits(quota.max_bytes, quota.max_files),
+        first_limit=bool(has and not had),
+        superseded=False,
+        tighter_path=place if after.max_bytes and effective != after.max_bytes else None,
     )
 
 
@@ -220,7 +225,7 @@ def set_quotas(
 
     None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change. Raises before anything
     is changed: the first unknown name's error, or Refused when a limit is below what is used and `force` is not given.
-    A tenant that vanished meanwhile comes as its error, and the others go on.
+    A tenant that vanished meanwhile comes as its error, and the others continue.
     """
     above = ancestors_limits(tenants)
     changes: list[tuple[Quota, QuotaChange]] = []
@@ -249,14 +254,14 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise Refused(
             f"{problems[0]}{more}; nothing was changed",
-            "writes would fail with EDQUOT at once; --force sets it all the same",
+            "writes would fail with EDQUOT at once; --force sets it anyway",
         )
 
 
 def carry_out(
     tenants: Tenants, quota: Quota, change: QuotaChange, above: dict[str, int]
 ) -> QuotaChange:
-    """Set what differs in one request, so that nothing is ever half-set; then say what the cluster has now."""
+    """Set what differs in one request, so that nothing is partially set; then report what the cluster has now."""
     wanted = []
     if change.before_max_bytes != change.after_max_bytes:
         wanted.append(f"max_bytes={change.after_max_bytes or 0}")
@@ -265,4 +270,30 @@ def carry_out(
     path = tenants.path(quota.name)
     tenants.fs.set_xattr(path, QUOTA, " ".join(wanted))
     now = change_of(quota, parse_limits(tenants.fs.xattr(path, QUOTA)), above, path)
-    return replace(now, changed=True)
+    wanted_limits = Limits(change.after_max_bytes, change.after_max_files)
+    superseded = Limits(now.after_max_bytes, now.after_max_files) != wanted_limits
+    return replace(now, changed=True, superseded=superseded)
+
+
+def warnings_of(changes: Sequence[QuotaChange]) -> Iterator[str]:
+    """What an operator must know of changes, in sentences; the fields have the same."""
+    for change in changes:
+        if change.superseded:
+            yield f"{change.name}: another client set another limit meanwhile, and that one holds"
+    first = [change.name for change in changes if change.first_limit]
+    if first:
+        whose = first[0] if len(first) == 1 else f"{len(first)} tenants"
+        yield (
+            f"{whose}: first quota: renames into or out of the directory now fail with EXDEV; "
+            "mv copies instead"
+        )
+    for change in [change for change in changes if change.tighter_path][:1]:
+        yield f"{change.name}: a tighter limit at {change.tighter_path} applies too"
+
+
+def unchanged_note(changes: Sequence[QuotaChange]) -> str | None:
+    names = [change.name for change in changes if not change.changed]
+    if not names:
+        return None
+    count = f"{len(names)} tenant{'' if len(names) == 1 else 's'}"
+    return f"{count} had these limits already: {names[0]}{' …' if names[1:] else ''}"
