@@ -31,9 +31,8 @@ help:
 demo: lab-packages $(VENV)/ready
 	tests/lab/demo
 
-test: lint types test-newest
-	# The clusters mostly wait, the lab mostly computes: at the same time, each part's output in one piece.
-	$(MAKE) --no-print-directory -j2 --output-sync=target test-cluster test-lab
+# One part after the other; each ends with pytest's closing line, and the first that fails ends it all.
+test: lint types test-newest test-cluster test-lab
 
 # Not the generated files: they are what Debian's click makes.
 test-newest: $(NEWEST)/ready

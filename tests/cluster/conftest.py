@@ -62,13 +62,20 @@ def own_address() -> Iterator[str]:
     pytest.fail("254 clusters are running already")
 
 
+def built_root(release: str) -> Path:
+    """The release's root; of several workers the first builds it."""
+    with (ADDRESSES / "build").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return ceph_root(release)
+
+
 @pytest.fixture(scope="session", params=RELEASES)
 def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_address: str
 ) -> Iterator[Cluster]:
     if os.geteuid():
         pytest.fail("the cluster's tests need root: a newer Ceph runs in a chroot")
-    root = None if request.param == HOST_RELEASE else ceph_root(request.param)
+    root = None if request.param == HOST_RELEASE else built_root(request.param)
     made = Cluster(
         tmp_path_factory.mktemp(request.param), own_address, root=root, settings=SETTINGS
     )

@@ -45,6 +45,8 @@ def need(programs: dict[str, str]) -> None:
         raise LabError(f"missing packages: {' '.join(missing)}; run 'make lab-packages' as root")
 
 
+THREADS = 17
+"""The field of /proc/PID/stat behind the name that counts the threads."""
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -102,9 +104,10 @@ def stop_pid(pid: int | None, seconds: float = 10) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie counts as ended."""
+    """A zombie counts as ended, once its last thread has let go of files and locks."""
     try:
-        return stat_fields(pid)[0] != "Z"
+        fields = stat_fields(pid)
+        return fields[0] != "Z" or int(fields[THREADS]) > 1
     except OSError:
         return False
 
