@@ -21,6 +21,18 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
+def status_of_failures(
+    failed: int, total: int, all_failed: ExitStatus = ExitStatus.UNREACHABLE
+) -> ExitStatus:
+    """How a command over several nodes or names ends: OK when none failed, PARTIAL when some did.
+
+    Falsy when nothing failed, so that another verdict can follow: `status_of_failures(…) or …`.
+    """
+    if not failed:
+        return ExitStatus.OK
+    return all_failed if failed == total else ExitStatus.PARTIAL
+
+
 class CephctlError(Exception):
     """One line in lower case that names the object, and a hint with the next step."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cephctl.config import Config, load
-from cephctl.errors import CephctlError, ExitStatus, Interrupted, UsageError
+from cephctl.errors import CephctlError, ExitStatus, Interrupted, UsageError, status_of_failures
 from cephctl.results import Outcome, Record, Table
 from cephctl.text import printable
 
@@ -184,7 +184,7 @@ def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
         errors.append(error)
     if errors and not rows:
         return Outcome(None, errors[0].status, tuple(errors))
-    status = ExitStatus.PARTIAL if errors else ExitStatus.OK
+    status = status_of_failures(len(errors), len(rows) + len(errors))
     if any(isinstance(error, Interrupted) for error in errors):
         status = ExitStatus.INTERRUPTED
     return Outcome(Table(kind, tuple(rows)), status, tuple(errors), notes)

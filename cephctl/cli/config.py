@@ -14,7 +14,8 @@ import click
 from cephctl.cli.app import App
 from cephctl.cli.options import Noun, status_of_findings
 from cephctl.config import SYSTEM_PATH, template, user_path
-from cephctl.errors import CephctlError, Interrupted, Refused, UsageError
+from cephctl.errors import CephctlError, Interrupted, UsageError
+from cephctl.files import create, writing
 from cephctl.results import Column, Finding, Outcome, Record, Severity, Table
 
 
@@ -46,7 +47,9 @@ def init(app: App) -> str | None:
         return template()
     named = app.flags.get("config") or os.environ.get("CEPHCTL_CONFIG")
     path = named or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
-    write_new(path, template())
+    with writing(path, "edit it, or see 'cephctl config show'", UsageError):
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        create(path, template(), 0o644)
     app.say(f"wrote {path}")
     return create_entity(app)
 
@@ -59,20 +62,6 @@ def create_entity(app: App) -> str:
         "# once, on a node with client.admin; then move the file to "
         f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n{create_command(entity)}\n"
     )
-
-
-def write_new(path: str, text: str) -> None:
-    """Create a file that is not there yet."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        with open(path, "x") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Refused(
-            f"{path} is there already; nothing was changed", "edit it, or see 'cephctl config show'"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 @group.command()

@@ -15,7 +15,7 @@ from cephctl.doctor.check import Check
 from cephctl.doctor.gather import PROBE_SECONDS, Facts, gather, load, save
 from cephctl.doctor.verdict import Diagnosis, examine, load_checks
 from cephctl.doctor.view import NodeFacts
-from cephctl.errors import ExitStatus, UsageError
+from cephctl.errors import ExitStatus, UsageError, status_of_failures
 from cephctl.results import Column, Kind, Outcome, Record, Severity, Table
 from cephctl.site import site_of
 
@@ -148,11 +148,9 @@ def nodes_facts(app: App, nodes: Sequence[Node]) -> Sequence[NodeFacts]:
 def status(facts: Facts, found: Diagnosis, fail_on: str) -> ExitStatus:
     """Nodes that could not be asked are the exit status' business first; then what was found on the others."""
     failed = [node for node in facts.nodes if node.failure]
-    if failed and len(failed) == len(facts.nodes):
-        return ExitStatus.UNREACHABLE
-    if failed:
-        return ExitStatus.PARTIAL
-    return status_of_findings(found.findings, fail_on)
+    return status_of_failures(len(failed), len(facts.nodes)) or status_of_findings(
+        found.findings, fail_on
+    )
 
 
 def watching(app: App, look: Callable[[], tuple[Facts, Diagnosis]], seconds: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from typing import Any
@@ -13,7 +12,8 @@ from cephctl.cli.app import App
 from cephctl.cli.node import ALL, NAMES
 from cephctl.cli.node import chosen as chosen_nodes
 from cephctl.cli.options import FAIL_ON, Noun, complete_nodes, status_of_findings
-from cephctl.errors import CephctlError, Refused, UsageError
+from cephctl.errors import UsageError
+from cephctl.files import create, writing
 from cephctl.results import Outcome, Table
 
 # Not "entity", which is what --name is kept as.
@@ -134,22 +134,11 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     if stdout:
         return str(text)
     assert output
-    write_secret(output, text)
+    with writing(output, "remove it first, or name another file"):
+        create(output, text)
     return Outcome(
         None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",)
     )
-
-
-def write_secret(path: str, text: str) -> None:
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-    except FileExistsError:
-        raise Refused(
-            f"{path} is there already; nothing was changed", "remove it first, or name another file"
-        ) from None
-    except OSError as error:
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
 
 
 @group.command(changes=True)

@@ -13,6 +13,7 @@ from cephctl.config import Node
 from cephctl.doctor.cluster_facts import addresses
 from cephctl.doctor.view import NodeFacts
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
+from cephctl.files import replace, writing
 from cephctl.site import Site, request
 from cephctl.ssh.connection import NodeFailed
 from cephctl.ssh.hosts import Answer, Question, ask_all
@@ -86,15 +87,9 @@ def node_facts(node: Node, answer: Answer | NodeFailed) -> NodeFacts:
 
 def save(facts: Facts, path: str) -> None:
     """Write facts to a file for `--from`. They hold no key, but names and addresses: it is the owner's to read."""
-    import os
-
     document = {"format": FORMAT, **dataclasses.asdict(facts)}
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(document, file, indent=1, sort_keys=True)
-            file.write("\n")
-    except OSError as error:
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
+    with writing(path):
+        replace(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
 def load(path: str) -> Facts:
