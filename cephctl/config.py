@@ -183,7 +183,7 @@ def read(file: str) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"configuration {file} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"configuration {file} is no TOML: {error}") from None
+        raise UsageError(f"configuration {file} is not valid TOML: {error}") from None
 
 
 def check_sections(content: Mapping[str, Any], file: str | None) -> None:
@@ -261,7 +261,7 @@ def check_values(values: Mapping[str, Value]) -> None:
         name = values[key]
         if not name.value.startswith("client.") or name.value == "client.":
             raise UsageError(
-                f"{name.source}: '{name.value}' is no client entity",
+                f"{name.source}: '{name.value}' is not a client entity",
                 f"write it as client.NAME, such as {example}",
             )
     for key, meaning in (

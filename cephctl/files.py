@@ -1,42 +1,81 @@
-"""Write files so that a crash leaves the old one or the new one, and nobody else can read a secret meanwhile."""
+"""Write files on this machine safely: whole or not there at all, on disk when the call returns."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
+import tempfile
+from collections.abc import Iterator
 
 from cephctl.errors import CephctlError, Refused
 
+PRIVATE = 0o600
+"""The owner's alone: what may hold a key, or names and addresses."""
 
-def create_file(path: str, text: str, mode: int, hint: str | None = None) -> None:
-    """Create a file that does not exist yet; Refused, with the hint, when it does."""
+
+def create(path: str, text: str, mode: int = PRIVATE) -> None:
+    """Write a new file. Raises FileExistsError when something has that name, and other OSErrors."""
+    part = unfinished(path, text, mode)
     try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), text)
+        # Unlike a rename, a link never replaces what is there.
+        os.link(part, path)
+    finally:
+        os.unlink(part)
+    sync_directory(path)
+
+
+def replace(path: str, text: str, mode: int = PRIVATE) -> None:
+    """Write a file, in the place of one that is there. Raises OSError.
+
+    A symbolic link, a device or a pipe (/dev/stdout) is not replaced: it is written to.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        with open(path, "w") as file:
+            file.write(text)
+        return
+    part = unfinished(path, text, mode)
+    try:
+        os.rename(part, path)
+    except OSError:
+        os.unlink(part)
+        raise
+    sync_directory(path)
+
+
+def unfinished(path: str, text: str, mode: int) -> str:
+    """The content in a file beside `path`, under a name that nobody could prepare."""
+    directory, name = os.path.split(path)
+    handle, part = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
+    try:
+        with open(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except BaseException:
+        os.unlink(part)
+        raise
+    return part
+
+
+def sync_directory(path: str) -> None:
+    """Put the name of a file on disk, too."""
+    directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextlib.contextmanager
+def writing(
+    path: str, when_it_exists: str | None = None, failure: type[CephctlError] = CephctlError
+) -> Iterator[None]:
+    """Turn an OSError into one line that names the file; `when_it_exists` is the hint then."""
+    try:
+        yield
     except FileExistsError:
-        raise Refused(f"{path} already exists; nothing was changed", hint) from None
+        raise Refused(f"{path} already exists; nothing was changed", when_it_exists) from None
     except OSError as error:
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
-
-
-def replace_file(path: str, text: str, mode: int) -> None:
-    """Write a file, or replace one as a whole. A device such as /dev/stdout is written to."""
-    part = f"{path}.{os.getpid()}.part"
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            _write(os.open(path, os.O_WRONLY), text)
-            return
-        _write(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), text)
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        raise CephctlError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _write(descriptor: int, text: str) -> None:
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-        file.flush()
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
+        raise failure(f"cannot write {path}: {error.strerror or error}") from None

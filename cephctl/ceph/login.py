@@ -37,7 +37,7 @@ def check(target: Target) -> Login:
     try:
         sections = parse_sections(text)
     except MalformedFile as error:
-        raise UsageError(f"{target.conf} is no ceph.conf: {error}") from None
+        raise UsageError(f"{target.conf} is not a valid ceph.conf: {error}") from None
     monitors = tuple(mon_addresses(lookup(sections, target.entity, "mon host") or ""))
     if not monitors:
         raise UsageError(

@@ -49,10 +49,10 @@ def list_entries(app: App) -> Outcome:
 @click.option("--force", is_flag=True, help="Also while the client of that address still lives.")
 @click.pass_obj
 def remove(app: App, address: str, force: bool) -> Outcome:
-    """Take an entry off the blocklist.
+    """Remove an entry from the blocklist.
 
-    ADDRESS is written as `blocklist list` shows it. A mount that was rejected stays dead all the same, and while its client lives the
-    entry protects the data from what it may still write: then it is refused, and a remount is what helps.
+    Write ADDRESS as `blocklist list` shows it. A rejected mount does not recover without the entry. While its client runs, the entry
+    protects the data from late writes: then the removal is refused. Remount instead.
     """
     from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
     from cephctl.nodes.clients import refuse_if_running

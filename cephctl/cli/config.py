@@ -9,7 +9,8 @@ import click
 from cephctl.cli.app import App
 from cephctl.cli.options import Noun, status_of_findings
 from cephctl.config import SYSTEM_PATH, SettingValue, load, template, user_path
-from cephctl.files import create_file
+from cephctl.errors import UsageError
+from cephctl.files import create, writing
 from cephctl.results import Finding, Outcome, Table
 
 
@@ -31,7 +32,9 @@ def init(app: App) -> str | None:
         return template()
     named = app.flags.get("config") or os.environ.get("CEPHCTL_CONFIG")
     path = named or (SYSTEM_PATH if os.geteuid() == 0 else user_path(os.environ))
-    create_file(path, template(), 0o644, "edit it, or see 'cephctl config show'")
+    with writing(path, "edit it, or see 'cephctl config show'", UsageError):
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        create(path, template(), 0o644)
     app.say(f"wrote {path}")
     return create_entity(app)
 

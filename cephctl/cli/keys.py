@@ -13,7 +13,7 @@ from cephctl.cli.node import ALL, NAMES
 from cephctl.cli.node import chosen as chosen_nodes
 from cephctl.cli.options import FAIL_ON, Noun, complete_nodes, status_of_findings
 from cephctl.errors import UsageError
-from cephctl.files import create_file
+from cephctl.files import create, writing
 from cephctl.results import Outcome, Table
 
 # Not "entity", which is what --name is kept as.
@@ -65,10 +65,10 @@ def show(app: App, whose: str | None) -> Any:
 @FAIL_ON
 @click.pass_obj
 def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
-    """Look for what is wrong with keys and caps, on the nodes and in the cluster.
+    """Check keys and caps, on the nodes and in the cluster.
 
-    Files that differ from the cluster, mounts older than their key, secrets that others can read or that stand in fstab, caps that
-    are too wide or lack a service, pending keys, key types that the cluster or a kernel cannot use. The checks are the doctor's.
+    It finds key files that differ from the cluster, and mounts that are older than their key. It finds secrets that other users can
+    read, missing or excessive caps, pending keys, and unsupported key types. The checks are those of `node doctor`.
     """
     from cephctl.doctor.audit import audit_keys
 
@@ -114,7 +114,8 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     if stdout:
         return str(text)
     assert output
-    create_file(output, text, 0o600, "remove it first, or name another file")
+    with writing(output, "remove it first, or name another file"):
+        create(output, text)
     return Outcome(
         None, notes=(f"wrote the {kind} of {named(app, whose)}, key {fingerprint}, to {output}",)
     )

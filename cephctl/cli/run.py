@@ -84,7 +84,7 @@ def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> O
     )
 
 
-@group.command(changes=True)
+@group.command("abort", changes=True)
 @RUN
 @click.option(
     "--force",
@@ -92,15 +92,15 @@ def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> O
     help="Abort even if partially applied; leaves nodes and cluster as they are.",
 )
 @click.pass_obj
-def abort(app: App, run: str, force: bool) -> Outcome:
+def abort_run(app: App, run: str, force: bool) -> Outcome:
     """Abort a run.
 
     Only the journal and the lock change, and the old key that was kept is destroyed. A run that is partially applied is refused:
     resume it, or roll it back.
     """
-    from cephctl.rotation import propose
+    from cephctl.rotation.abort import abort
 
-    return app.carry_out(propose.abort(app.deps, existing(app, run), force))
+    return app.carry_out(abort(app.deps, existing(app, run), force))
 
 
 def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:

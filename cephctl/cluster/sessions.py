@@ -59,7 +59,7 @@ def read_sessions(
     active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.is_active]
     if not active:
         raise Unreachable(
-            "no MDS is active, so nobody knows the sessions", "see 'cephctl mds status'"
+            "no MDS is active, so the sessions are unknown", "see 'cephctl mds status'"
         )
     if laggy := [f"mds.{daemon.name}" for daemon in active if daemon.laggy]:
         raise Unreachable(

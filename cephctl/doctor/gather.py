@@ -19,7 +19,7 @@ from cephctl.doctor.cluster_facts import (
 )
 from cephctl.doctor.facts import Answer, Failure, NodeFacts
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
-from cephctl.files import replace_file
+from cephctl.files import replace, writing
 from cephctl.parse import Malformed, Unreadable, parse, to_json
 from cephctl.site import Site, request
 from cephctl.ssh import hosts
@@ -117,7 +117,8 @@ def node_facts(node: Node, answer: hosts.Answer | NodeFailed) -> NodeFacts:
 def save(facts: Facts, path: str) -> None:
     """Write facts to a file for `--from`. They contain no key, but names and addresses: only the owner may read it."""
     document = {"format": FORMAT, **to_json(facts)}
-    replace_file(path, json.dumps(document, indent=1, sort_keys=True) + "\n", 0o600)
+    with writing(path):
+        replace(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
 def load(path: str) -> Facts:

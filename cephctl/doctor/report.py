@@ -104,7 +104,7 @@ def selected(facts: Facts, names: Sequence[str]) -> Facts:
     there = {name for node in facts.nodes for name in (node.name, node.shard)}
     if unknown := [name for name in names if name not in there]:
         raise UsageError(
-            f"there is no node {unknown[0]} in the file",
+            f"the file has no node {unknown[0]}",
             f"its nodes are {', '.join(node.name for node in facts.nodes)}",
         )
     return replace(

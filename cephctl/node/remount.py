@@ -240,7 +240,7 @@ class Procedure:
 
     def clear_way(self) -> str | None:
         if not os.path.isdir(self.path):
-            raise Stuck(f"{self.path} is no directory")
+            raise Stuck(f"{self.path} is not a directory")
         entries = os.listdir(self.path)
         if not entries:
             return None

@@ -87,7 +87,7 @@ class Switch(Procedure):
         """Detaching takes mounts below with it; another mount of the same keeps the old client alive; a mount hides what lies there."""
         if not here and os.listdir(self.path):
             raise Stuck(
-                f"nothing is mounted, and files lie in the bare directory {self.path}, which a mount would hide"
+                f"nothing is mounted, and {self.path} contains files, which a mount would hide"
             )
         for each in mounts.mounts():
             if each["target"].startswith(self.path.rstrip("/") + "/"):
@@ -176,7 +176,7 @@ class Switch(Procedure):
             raise Stuck("the new mount does not work: probes {}".format(", ".join(bad)))
         fresh = [each for each in mounts.clients(with_requests=False) if each["id"] not in self.old]
         if not fresh:
-            raise Stuck("there is no new client: the kernel shared the old mount's")
+            raise Stuck("the kernel shared the old mount's client")
         return "client {}".format(fresh[-1]["instance"] or fresh[-1]["id"])
 
     def swap(self) -> str | None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cephctl.errors import CephctlError, NotFound, Refused
+from cephctl.files import create
 from cephctl.parse import Malformed, parse, to_json
 from cephctl.rotation.plan import FORWARD, Direction, Plan
 from cephctl.rotation.steps import StepKind
@@ -130,7 +131,7 @@ class Journal:
         """Begin it; on disk when this returns."""
         with naming_errors(self.directory):
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
-            write_new(self.path, json.dumps({"format": FORMAT, **to_json(plan)}) + "\n")
+            create(self.path, json.dumps({"format": FORMAT, **to_json(plan)}) + "\n")
 
     def add(self, entry: Entry) -> None:
         """Add an entry; on disk when this returns. Fields that are empty are left out."""
@@ -192,7 +193,7 @@ class Journal:
     def keep_key(self, text: str) -> None:
         """Keep the old key, readable by its owner only, until the run has ended."""
         with naming_errors(self.keyring):
-            write_new(self.keyring, text)
+            create(self.keyring, text)
 
     def kept_key(self) -> bytes | None:
         try:
@@ -264,20 +265,6 @@ def journals(directory: str) -> list[Journal]:
     except OSError as error:
         raise CephctlError(f"{directory}: {error.strerror}", HINT) from None
     return [Journal(directory, name.removesuffix(".jsonl")) for name in names]
-
-
-def write_new(path: str, text: str) -> None:
-    """A file for the owner only, complete or not there at all; on disk when this returns. FileExistsError when it was there."""
-    part = f"{path}.part"
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.link(part, path)
-    os.unlink(part)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    os.fsync(folder)
-    os.close(folder)
 
 
 def append(path: str, line: str) -> None:

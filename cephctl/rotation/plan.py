@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -82,3 +85,16 @@ def other_name(entity: str, strategy: str) -> str:
 
 def new_run(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+
+
+def operator() -> str:
+    """The user's name, for other operators to read."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def this_host() -> str:
+    """The name of the operator's machine."""
+    return socket.gethostname()

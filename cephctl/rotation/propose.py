@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +24,17 @@ from cephctl.parse import Unreadable
 from cephctl.results import Column, Kind, Outcome, Proposal, Record, Table
 from cephctl.rotation.environment import LiveEnvironment
 from cephctl.rotation.journal import Entry, Event, Journal, RunState, journals, state_of
-from cephctl.rotation.plan import BACK, FORWARD, Direction, OldKey, Plan, new_run, other_name
+from cephctl.rotation.plan import (
+    BACK,
+    FORWARD,
+    Direction,
+    OldKey,
+    Plan,
+    new_run,
+    operator,
+    other_name,
+    this_host,
+)
 from cephctl.rotation.preflight import (
     Observed,
     Request,
@@ -124,7 +132,7 @@ def plan_of(
         run=new_run(now),
         began=datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         operator=operator(),
-        host=socket.gethostname(),
+        host=this_host(),
         cluster=monmap.fsid,
         strategy=request.strategy,
         entity=request.entity,
@@ -136,14 +144,6 @@ def plan_of(
         nodes=tuple(node.name for node in nodes),
         skipped=dict(request.skipped),
     )
-
-
-def operator() -> str:
-    """The user's name, for other operators to read."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def planned(deps: Deps, plan: Plan, direction: Direction) -> Table[PlannedStep]:
@@ -206,14 +206,14 @@ def left_by_others(deps: Deps, entity: str) -> Mapping[str, Any] | None:
 
     A run of this machine that has ended and could not release its lock does so now.
     """
-    identity = RunLock(f"run.{entity}", f"{os.getpid()}@{socket.gethostname()}", "{}")
+    identity = RunLock(f"run.{entity}", f"{os.getpid()}@{this_host()}", "{}")
     told: Mapping[str, Any] | None
     [told] = deps.ask(partial(check_free, identity))
-    if told is None or told.get("host") != socket.gethostname():
+    if told is None or told.get("host") != this_host():
         return told
     journal = Journal(deps.runs, str(told.get("run")))
     if journal.exists and state_of(journal, journal.entries).has_ended:
-        lock = lock_of(journal.plan, socket.gethostname(), FORWARD)
+        lock = lock_of(journal.plan, this_host(), FORWARD)
         LiveEnvironment(deps, lock).give_lock_back()
         return None
     return told
@@ -277,7 +277,7 @@ def begin(deps: Deps, plan: Plan, entity: Entity, watch: Watch) -> Outcome:
     """The journal first, then the lock. The cluster may have changed while the question was asked."""
     journal = Journal(deps.runs, plan.run)
     journal.create(plan)
-    environment = LiveEnvironment(deps, lock_of(plan, socket.gethostname(), FORWARD))
+    environment = LiveEnvironment(deps, lock_of(plan, this_host(), FORWARD))
     try:
         environment.take_lock()
         now, other = environment.entity(plan.entity), environment.entity(plan.other)
@@ -301,7 +301,7 @@ def execute(
 ) -> Outcome:
     """Continue a run; with `take_lock` the lock is another machine's until now."""
     journal = Journal(deps.runs, plan.run)
-    environment = LiveEnvironment(deps, lock_of(plan, socket.gethostname(), direction))
+    environment = LiveEnvironment(deps, lock_of(plan, this_host(), direction))
     if take_lock:
         environment.take_lock(take_over=True)
         if not journal.exists:
@@ -310,45 +310,3 @@ def execute(
         journal.add(Entry(time.time(), Event.SKIPPED, skipped=skipped))
     with watch(plan, direction) as listen:
         return Outcome(Run(journal, plan, environment, listen).execute(direction))
-
-
-def abort(deps: Deps, journal: Journal, force: bool) -> Proposal:
-    """End a run where it is. Refused while it is partially applied, unless forced."""
-    from cephctl.rotation.runs import RunRow, row_of
-
-    plan, entries = journal.read()
-    state = state_of(journal, entries)
-    if state.has_ended or state is RunState.RUNNING:
-        raise Refused(f"run {plan.run} is {state}; nothing to abort")
-    left = [] if force else partially_applied(LiveEnvironment(deps, None), plan)
-    refused = Refused(
-        f"run {plan.run} is partially applied: {'; '.join(left)}",
-        f"cephctl run resume {plan.run}, or run rollback; --force leaves it so",
-    )
-    return Proposal(
-        shown=Table(RunRow, (row_of(journal),)),
-        question=f"Abort run {plan.run}?",
-        execute=partial(aborted, deps, journal, plan, force),
-        refused=(refused,) if left else (),
-        otherwise=Outcome(None, notes=(f"would abort run {plan.run}",)),
-    )
-
-
-def aborted(deps: Deps, journal: Journal, plan: Plan, force: bool) -> Outcome:
-    with journal.alone():
-        journal.destroy_key()
-        journal.add(Entry(time.time(), Event.ABORTED, text="forced" if force else None))
-    lock = lock_of(plan, socket.gethostname(), FORWARD)
-    LiveEnvironment(deps, lock).give_lock_back()
-    return Outcome(None, notes=(f"run {plan.run} is aborted",))
-
-
-def partially_applied(environment: LiveEnvironment, plan: Plan) -> list[str]:
-    """What a run has begun and not completed."""
-    entity, other = environment.entity(plan.entity), environment.entity(plan.other)
-    left = []
-    if entity is None or entity.fingerprint != plan.old.fingerprint:
-        left.append(f"the key of {plan.entity} is not the old one")
-    if other and plan.strategy != "in-place":
-        left.append(f"{plan.other} exists")
-    return left

@@ -42,12 +42,12 @@ def check_name(name: str) -> str:
     'acme'
     >>> check_name("../etc")
     Traceback (most recent call last):
-    cephctl.errors.UsageError: '../etc' is no tenant name: it has a slash
+    cephctl.errors.UsageError: '../etc' is not a tenant name: it has a slash
     """
     if problem := name_problem(name):
         shown = name.encode("unicode_escape", "backslashreplace").decode()
         raise UsageError(
-            f"'{shown[:80]}' is no tenant name: {problem}",
+            f"'{shown[:80]}' is not a tenant name: {problem}",
             "a tenant is one directory in the tenants' root; see 'cephctl tenant list'",
         )
     return name

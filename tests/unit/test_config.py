@@ -62,10 +62,10 @@ def test_the_users_file_comes_before_the_systems(tmp_path: Path) -> None:
         ("[ceph]\ntimeout = true\n", "ceph.timeout must be a number", None),
         ("[ceph]\ntimeout = 0\n", "between 1 and 3600", None),
         ("[ceph]\nconf = 3\n", "ceph.conf must be a string", None),
-        ("[ceph]\nname = 'web'\n", "no client entity", None),
+        ("[ceph]\nname = 'web'\n", "not a client entity", None),
         ("[tenants]\nroot = 'x'\n", "tenants.root must be an absolute path", None),
         ("[tenants]\nroot = '/a/../b'\n", "tenants.root must be an absolute path", None),
-        ("[ceph\n", "no TOML", None),
+        ("[ceph\n", "not valid TOML", None),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str, hint: str | None) -> None:

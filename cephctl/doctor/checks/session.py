@@ -97,11 +97,11 @@ def blocklisted(view: View, entry: str, kind: tuple[str, ...]) -> Problem:
 def client_blocklisted(view: View) -> Iterator[Problem]:
     """The MDS ended this client's session, and the monitors put its address and nonce on the blocklist for an hour.
 
-    It was evicted by a command, or sent nothing for 300 s (session_autoclose), or did not reconnect within 45 s
-    of an MDS failover, or did not release caps. All access fails with EACCES while df and ceph -s look healthy.
+    Reasons: an evict command, silence for 300 s (session_autoclose), no reconnect within 45 s of an MDS
+    failover, or caps that were not released. All access fails with EACCES while df and ceph -s look healthy.
     Removing it from the blocklist does not help, because the client stays rejected: remount. Find the reason,
-    or it will be evicted again. Several evictions within the hour (they are listed) mean an unstable link, caps
-    that are not released (mds_cap_revoke_eviction_timeout), or session metadata that grows
+    or it will be evicted again. Several evictions within the hour are listed. They mean an unstable link, caps
+    that are not released (mds_cap_revoke_eviction_timeout), or growing session metadata
     (mds_session_metadata_threshold).
     """
     if view.client and view.is_blocklisted:
