@@ -6,15 +6,16 @@ import csv
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cephctl.errors import CephctlError
+from cephctl.waiting import try_again, wait_for
 
 SECONDS = 5.0
 POLL_SECONDS = 0.25
 DRAIN_SECONDS = 30.0
-"""How long running requests of a node get to end before it is put into maintenance all the same."""
+"""How long running requests of a node get to end before it is put into maintenance anyway."""
 READY_SECONDS = 60.0
 
 
@@ -81,26 +82,32 @@ class HAProxy:
         return servers[node]
 
     def drain(self, shard: str, node: str, wait: Callable[[float], None] = time.sleep) -> str:
-        """No new requests, and the running ones ended; at the deadline they are cut off. How it went, in a word."""
+        """No new requests; running ones get DRAIN_SECONDS to end, and are closed then. The result in a word."""
+
+        def is_idle() -> bool:
+            return not self.server(shard, node).sessions
+
         self.order(shard, node, "drain")
-        for _ in rounds(DRAIN_SECONDS):
-            if not self.server(shard, node).sessions:
-                return "drained"
-            wait(POLL_SECONDS)
+        if wait_for(is_idle, DRAIN_SECONDS, POLL_SECONDS, wait):
+            return "drained"
         self.order(shard, node, "maint")
         return f"requests were still running after {DRAIN_SECONDS:.0f} s; put into maintenance"
 
     def undrain(self, shard: str, node: str, wait: Callable[[float], None] = time.sleep) -> None:
-        """Back into service, and seen up by HAProxy's own check."""
+        """Back into service, and reported UP by the health check."""
         self.order(shard, node, "ready")
-        for _ in rounds(READY_SECONDS):
-            if self.server(shard, node).is_up:
-                return
-            wait(POLL_SECONDS)
-        found = self.server(shard, node)
-        raise HAProxyFailed(
-            f"HAProxy does not have {node} up after {READY_SECONDS:.0f} s: {found.status}, check {found.check}"
+        found = wait_for(
+            lambda: self.server(shard, node),
+            READY_SECONDS,
+            POLL_SECONDS,
+            wait,
+            until=lambda server: server.is_up,
         )
+        if not found.is_up:
+            raise HAProxyFailed(
+                f"HAProxy does not report {node} UP after {READY_SECONDS:.0f} s: "
+                f"{found.status}, check {found.check}"
+            )
 
     def order(self, shard: str, node: str, state: str) -> None:
         self.server(shard, node)
@@ -110,21 +117,31 @@ class HAProxy:
             raise HAProxyFailed(f"HAProxy at {self.place}: {answer}", hint)
 
     def ask(self, command: str) -> str:
-        """One command, its answer to the end."""
+        """One command, its answer to the end. A socket that is being reloaded is tried again."""
         try:
-            with connected(self.place) as channel:
-                channel.settimeout(SECONDS)
-                channel.sendall(command.encode() + b"\n")
-                return b"".join(iter(lambda: channel.recv(65536), b"")).decode(errors="replace")
+            return try_again(lambda: exchange(self.place, command), is_reload, SECONDS)
         except OSError as error:
-            reason = (
-                f"no answer within {SECONDS:g} s"
-                if isinstance(error, TimeoutError)
-                else error.strerror or str(error)
-            )
+            silent = isinstance(error, TimeoutError)
+            reason = f"no answer within {SECONDS:g} s" if silent else error.strerror or str(error)
             raise HAProxyFailed(
                 f"HAProxy's admin socket {self.place}: {reason}", "see 'socket' in [haproxy]"
             ) from None
+
+
+def exchange(place: str, command: str) -> str:
+    with connected(place) as channel:
+        channel.settimeout(SECONDS)
+        channel.sendall(command.encode() + b"\n")
+        answer = b"".join(iter(lambda: channel.recv(65536), b""))
+    # A change is answered with an empty line, or with nothing.
+    if not answer and command.startswith("show"):
+        raise ConnectionResetError(0, "closed without an answer")
+    return answer.decode(errors="replace")
+
+
+def is_reload(error: BaseException) -> bool:
+    """The socket is away, or closes, for a moment while HAProxy is reloaded."""
+    return isinstance(error, (FileNotFoundError, ConnectionError))
 
 
 def connected(place: str) -> socket.socket:
@@ -138,11 +155,3 @@ def connected(place: str) -> socket.socket:
         channel.close()
         raise
     return channel
-
-
-def rounds(seconds: float) -> Iterator[None]:
-    """Once, and again until the time is over."""
-    end = time.monotonic() + seconds
-    yield
-    while time.monotonic() < end:
-        yield

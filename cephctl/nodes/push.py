@@ -12,7 +12,7 @@ from cephctl.cephx import parse_key
 from cephctl.cluster.monitors import MonAddress, Monmap, monmap_of
 from cephctl.config import Node
 from cephctl.deps import Deps
-from cephctl.errors import CephctlError
+from cephctl.errors import CephctlError, Refused
 from cephctl.node.systemd import unit_name
 from cephctl.parse import Malformed, parse
 from cephctl.results import Column, Outcome, Proposal, Record, Table, status_of_errors
@@ -130,6 +130,11 @@ def mount_source(site: Site, monitors: Sequence[MonAddress]) -> str:
         for each in monitors
         if each.kind == kind
     ]
+    if not places:
+        raise Refused(
+            f"no monitor has a {kind} address, which the mount needs",
+            "see 'options' of [mount] (ms_mode), and 'ceph mon dump'",
+        )
     return f"{','.join(places)}:{site.root}"
 
 

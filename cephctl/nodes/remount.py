@@ -151,7 +151,9 @@ def blocking(verdict: NodeVerdict) -> Finding | None:
     return next(filter(prevents_mount, verdict.findings), None)
 
 
-def busy(order: Order, view: View) -> Iterator[CephctlError]:
+def busy(
+    order: Order, view: View, hint: str = "end them, or kill them with --kill"
+) -> Iterator[CephctlError]:
     """Processes outside services use the mount: a login shell, a job. They are killed only on request.
 
     Files in the mount point are moved only on request, too.
@@ -159,9 +161,7 @@ def busy(order: Order, view: View) -> Iterator[CephctlError]:
     name, path = view.node.name, view.site.path
     outside = [each for each in view.holders("live") if not each.is_service]
     if order.verb != "mount" and not order.kill and outside:
-        yield Refused(
-            f"{name}: {'; '.join(map(str, outside))}", "end them, or kill them with --kill"
-        )
+        yield Refused(f"{name}: {'; '.join(map(str, outside))}", hint)
     directory = view.directory
     if order.verb != "umount" and not order.set_aside and directory.entries:
         first = ", ".join(directory.first)

@@ -128,7 +128,7 @@ def node_refusals(seen: Observed) -> Iterator[CephctlError]:
                 f"{node.name}: {finding.code}: {finding.summary}",
                 finding.remedy or f"cephctl node doctor {node.name}",
             )
-        yield from busy(Order("umount"), View(node, cluster, seen.facts.site))
+        yield from busy(Order("umount"), View(node, cluster, seen.facts.site), "end them first")
         look = seen.looks.get(node.name)
         if look and look.free is not None and look.free < SPACE_NEEDED:
             yield Refused(

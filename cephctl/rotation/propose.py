@@ -227,7 +227,7 @@ def take_over(deps: Deps, told: Mapping[str, Any], watch: Watch) -> Proposal:
     return Proposal(
         shown=planned(deps, plan, direction),
         question=f"Take over run {plan.run} from {plan.host}? Only if {plan.host} will not come back.",
-        execute=partial(execute, deps, plan, direction, watch, take_lock=True),
+        execute=partial(execute, deps, plan, direction, watch, take_over=True),
         warnings=(f"taking over run {plan.run} of {plan.who}, begun {plan.began}",),
     )
 
@@ -297,15 +297,14 @@ def execute(
     direction: Direction,
     watch: Watch,
     skipped: Mapping[str, str] | None = None,
-    take_lock: bool = False,
+    take_over: bool = False,
 ) -> Outcome:
-    """Continue a run; with `take_lock` the lock is another machine's until now."""
+    """Continue a run; with `take_over` the lock was another machine's until now."""
     journal = Journal(deps.runs, plan.run)
     environment = LiveEnvironment(deps, lock_of(plan, this_host(), direction))
-    if take_lock:
-        environment.take_lock(take_over=True)
-        if not journal.exists:
-            journal.create(plan)
+    environment.take_lock(take_over)
+    if not journal.exists:
+        journal.create(plan)
     if skipped:
         journal.add(Entry(time.time(), Event.SKIPPED, skipped=skipped))
     with watch(plan, direction) as listen:

@@ -108,7 +108,7 @@ class Run(Listener):
         self.note(entry)
 
     def execute(self, direction: Direction) -> Report:
-        """To the end, from wherever it is. Raises Stalled or Interrupted, which are in the journal by then."""
+        """To the end, from wherever it is; the lock is held. Raises Stalled or Interrupted, which are in the journal by then."""
         with self.journal.alone():
             self.tell(Event.BEGAN, direction=direction)
             try:
@@ -127,7 +127,6 @@ class Run(Listener):
 
     def steps(self, direction: Direction) -> Report:
         plan, environment = self.plan, self.environment
-        environment.take_lock()
         keep_old_key(self.journal, plan, environment.entity(plan.entity))
         carry_out(self.rotation(direction).steps(), self, environment.wait)
         sessions = environment.sessions()

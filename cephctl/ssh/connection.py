@@ -12,6 +12,7 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cephctl.errors import CephctlError
@@ -19,11 +20,14 @@ from cephctl.remedy import Remedy, here
 from cephctl.ssh.known_hosts import Line, known
 from cephctl.ssh.proxy import Proxy
 from cephctl.ssh.settings import Settings, ssh
+from cephctl.waiting import try_again
 
 if TYPE_CHECKING:
     import paramiko
 
 CONNECT_SECONDS = 10.0
+RETRY_SECONDS = 3.0
+"""How long a connection is tried again that sshd closes before the login."""
 # What a host may prove a key of these types with.
 ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")}
 NO_KEY = (
@@ -38,7 +42,10 @@ CLOSED = ("No existing session", "Error reading SSH protocol banner")
 
 
 class NodeFailed(CephctlError):
-    """A node did not answer. `code` is the finding that says so, `remedy` the commands that fix it."""
+    """A node did not answer. `code` is the finding that says so, `remedy` the commands that fix it.
+
+    `is_transient`: another try may succeed, for sshd closed the connection before the login (MaxStartups, a restart).
+    """
 
     def __init__(
         self, code: str, node: str, problem: str, hint: str | None = None, remedy: Remedy = ()
@@ -46,6 +53,7 @@ class NodeFailed(CephctlError):
         super().__init__(f"{node}: {problem}", hint)
         self.args = (code, node, problem, hint, remedy)
         self.remedy = remedy
+        self.is_transient = False
         self.code = code
         self.node = node
         self.problem = problem
@@ -64,17 +72,43 @@ def load_paramiko() -> Any:
 @contextlib.contextmanager
 def connected(settings: Settings, end: float) -> Iterator[paramiko.SSHClient]:
     """A connection, logged in. NodeFailed says what kept it from that."""
+    seconds = max(0.0, min(RETRY_SECONDS, end - time.monotonic() - 1))
+    with try_again(lambda: opened(settings, end), is_transient, seconds) as connection:
+        yield connection.client
+
+
+def is_transient(error: BaseException) -> bool:
+    return isinstance(error, NodeFailed) and error.is_transient
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client that is logged in, and the proxy that it goes through."""
+
+    client: paramiko.SSHClient
+    proxy: Proxy | None
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        if self.proxy:
+            self.proxy.close()
+
+
+def opened(settings: Settings, end: float) -> Connection:
+    """One try; nothing of it is left when it fails."""
     client = load_paramiko().SSHClient()
     lines = tuple(known(settings.known_hosts, settings.key_names))
     client.set_missing_host_key_policy(KnownHostsPolicy(settings, lines))
-    proxy = Proxy(settings.proxy) if settings.proxy else None
+    connection = Connection(client, Proxy(settings.proxy) if settings.proxy else None)
     try:
-        connect(client, settings, lines, proxy, end)
-        yield client
-    finally:
-        client.close()
-        if proxy:
-            proxy.close()
+        connect(client, settings, lines, connection.proxy, end)
+    except BaseException:
+        connection.__exit__()
+        raise
+    return connection
 
 
 def connect(
@@ -175,7 +209,9 @@ def failure(settings: Settings, error: Exception, waited: float, said: str) -> N
         if isinstance(error, EOFError) or text.startswith(CLOSED)
         else f"failed: {text}"
     )
-    return NodeFailed("NODE_UNREACHABLE", node, f"SSH to {place(settings)} {how}")
+    failed = NodeFailed("NODE_UNREACHABLE", node, f"SSH to {place(settings)} {how}")
+    failed.is_transient = how == "closed the connection"
+    return failed
 
 
 def refused(settings: Settings, error: Exception) -> NodeFailed:

@@ -154,9 +154,9 @@ def decoded(settings: Settings, output: bytes, complaint: bytes, status: int) ->
     lines = [line for line in output.decode(errors="replace").splitlines() if line.startswith(MARK)]
     try:
         message = json.loads(lines[-1].removeprefix(MARK)) if lines else None
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
-    if not isinstance(message, dict):
+    if not isinstance(message, dict) or not {"answer", "bug", "too_old"} & set(message):
         raise no_answer(settings, complaint.decode(errors="replace"), status)
     if "too_old" in message:
         raise NodeFailed(

@@ -167,6 +167,7 @@ def main() -> None:
     [record] = (folder / "runs").glob("*.jsonl")
     journal = Journal(str(record.parent), record.stem)
     world = LightNodes(folder, target, journal.plan, touch)
+    world.take_lock()
     report = Run(journal, journal.plan, world).execute(Direction(direction))
     print(json.dumps({"state": report.state, "touches": world.touches}))
 

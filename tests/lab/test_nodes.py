@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -152,15 +153,34 @@ def test_a_hanging_mount_is_taken_away_all_the_same(scene: Scene) -> None:
     )
 
 
-def test_two_operators_at_once(scene: Scene) -> None:
-    first = scene.lab.cephctl.start("node", "remount", NODE, CONFIRMED)
-    second = scene.lab.cephctl.start("node", "remount", NODE, CONFIRMED)
-    ends = [process.communicate(timeout=180)[1] for process in (first, second)]
-    statuses = sorted((first.returncode, second.returncode))
-    assert statuses[0] == 0, ends
-    assert statuses[1] == 0 or "another cephctl is at work" in "".join(ends) or statuses[1] == 6, (
-        ends
-    )
+LOCK_HOLDER = """
+import fcntl, os, time
+os.makedirs("/run/cephctl", exist_ok=True)
+lock = os.open("/run/cephctl/mount.lock", os.O_RDWR | os.O_CREAT)
+fcntl.lockf(lock, fcntl.LOCK_EX)
+open("/run/cephctl/is-locked", "w").close()
+time.sleep(120)
+"""
+
+
+def test_a_second_operator_is_told_and_changes_nothing(scene: Scene) -> None:
+    before = instance(scene)
+    scene.on("rm -f /run/cephctl/is-locked")
+    scene.on(f"systemd-run --unit lock-holder python3 -c {shlex.quote(LOCK_HOLDER)}")
+    try:
+        wait_until(
+            "the lock", lambda: scene.on("test -e /run/cephctl/is-locked", check=False) == 0, 30
+        )
+        second = node(scene, "remount", NODE, CONFIRMED)
+    finally:
+        scene.on("systemctl stop lock-holder", check=False)
+    assert second.status == 1, second.output
+    assert "another cephctl is changing this node's mount" in second.stderr
+    assert instance(scene) == before
+    assert scene.on("systemctl is-active nginx node-agent var-www-storage.mount") == 0
+    done = node(scene, "remount", NODE, CONFIRMED)
+    assert done.status == 0, done.stderr
+    assert instance(scene) != before
 
 
 def test_the_ladder_is_climbed_to_its_end_though_cephctl_dies(scene: Scene) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -199,3 +201,55 @@ def test_a_closed_pipe_is_no_error(fleet: Fleet) -> None:
     assert program.wait(timeout=30) == 0
     assert "Traceback" not in said
     assert "error" not in said
+
+
+def test_a_connection_that_is_reset_before_the_login_is_tried_again(fleet: Fleet) -> None:
+    """As sshd does it beyond MaxStartups, or while it restarts."""
+    node = fleet.add()[0]
+    with closing_first(node.port, times=2) as port:
+        behind = fleet.add_port(port)
+        told = fleet.cephctl("node", "health", behind.name, "-f", "json").json
+    assert told[0]["last_error"] == HEALTH_OF_ANSWERED
+
+
+def test_a_host_that_always_closes_is_not_tried_for_ever(fleet: Fleet) -> None:
+    node = fleet.add()[0]
+    with closing_first(node.port, times=1000) as port:
+        behind = fleet.add_port(port)
+        told = fleet.cephctl("node", "health", behind.name, "-f", "json").json
+    assert "closed the connection" in told[0]["last_error"]
+
+
+@contextmanager
+def closing_first(port: int, times: int) -> Iterator[int]:
+    """A port that closes its first connections, and leads to an sshd from then on."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ends: list[socket.socket] = [listener]
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            for number in itertools.count():
+                channel, _ = listener.accept()
+                if number < times:
+                    channel.close()
+                    continue
+                behind = socket.create_connection(("127.0.0.1", port))
+                ends.extend((channel, behind))
+                for one, other in ((channel, behind), (behind, channel)):
+                    threading.Thread(target=copy, args=(one, other), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        for each in ends:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+def copy(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
