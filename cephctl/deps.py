@@ -32,3 +32,5 @@ class Deps:
     operator_entity: str
     runs: str
     seconds: float
+    tell: Callable[[str], None] = lambda text: None
+    """Hears what is being done now, for people to read."""

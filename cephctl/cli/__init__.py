@@ -150,4 +150,6 @@ def execute(arguments: Sequence[str]) -> int:
     except OSError as error:
         app.error(CephctlError(f"cannot write the answer: {error.strerror}"))
         return ExitStatus.ERROR
+    finally:
+        app.live.stop()
     return status if isinstance(status, int) else ExitStatus.OK

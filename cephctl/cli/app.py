@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,10 +20,13 @@ from cephctl.text import printable
 if TYPE_CHECKING:
     from cephctl.ceph.commands import Cluster
     from cephctl.ceph.target import Target
+    from cephctl.cli.live import Live
     from cephctl.deps import Deps
     from cephctl.tenants.layout import Tenants
 
 COMPLETION_SECONDS = 1
+PATIENCE_SECONDS = 2
+"""How long a report over tenants may take before it shows how far it is."""
 
 
 @dataclass
@@ -98,7 +102,12 @@ class App:
         """Ask with the file system mounted."""
         from cephctl.tenants.layout import with_tenants
 
-        return self.ask(partial(with_tenants, self.config["tenants.root"], question))
+        begun = time.monotonic()
+        answers = self.ask(partial(with_tenants, self.config["tenants.root"], question))
+        for number, answer in enumerate(answers, start=1):
+            if time.monotonic() - begun > PATIENCE_SECONDS:
+                self.live.tell(f"{number} tenants")
+            yield answer
 
     def quickly(self, question: Callable[[Tenants], Iterator[Any]]) -> list[Any]:
         """An answer for completion, or an error, within a second."""
@@ -132,13 +141,21 @@ class App:
             operator_entity=config["ceph.name"],
             runs=config["runs.directory"],
             seconds=config["ssh.timeout"],
+            tell=self.live.tell,
         )
 
     # The terminal
 
+    @cached_property
+    def live(self) -> Live:
+        from cephctl.cli.live import Live
+
+        return Live(self.quiet)
+
     def show(self, value: Any) -> None:
         from cephctl.render import render
 
+        self.live.stop()
         render(value, self.form, sys.stdout, self.colour, self.columns)
 
     @property
@@ -151,6 +168,7 @@ class App:
 
     def say(self, text: str, kind: str = "") -> None:
         """One line of conversation, on stderr."""
+        self.live.stop()
         click.echo(printable(f"cephctl: {kind + ': ' if kind else ''}{text}"), err=True)
 
     def warn(self, text: str) -> None:
@@ -176,6 +194,7 @@ class App:
             )
         from cephctl.render import render
 
+        self.live.stop()
         render(plan, "table", sys.stderr, self.colour)
         if not click.confirm(question, err=True):
             raise Cancelled

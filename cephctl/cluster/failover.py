@@ -132,6 +132,7 @@ def propose(deps: Deps, whom: str, force: bool) -> Proposal:
 
 
 def execute(deps: Deps, rank: Failover, force: bool) -> Outcome:
+    deps.tell(f"waiting until rank {rank.rank} is active again")
     [done] = deps.ask(partial(fail, rank, force))
     if done.after is not None:
         return Outcome(Table(Failover, (done,)))

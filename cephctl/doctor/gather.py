@@ -62,6 +62,7 @@ def gather(deps: Deps, nodes: Sequence[Node], looks: Looks = Looks()) -> Facts:
         places = addresses(known.get("monmap"), known.get("daemons", ()), known.get("osdmap"))
         return request(deps.site, looks.probe) | {"addresses": places, "holders": looks.holders}
 
+    deps.tell(f"examining {nodes[0].name if len(nodes) == 1 else f'{len(nodes)} nodes'}")
     answers = deps.ask_nodes(nodes, hosts.Question("facts.facts", arguments, deps.seconds))
     failure = None
     try:

@@ -63,17 +63,18 @@ def proposal(
     return Proposal(
         shown=Table(NodeService, tuple(service(haproxy, node) for node in nodes)),
         question=question.format(", ".join(node.name for node in nodes)),
-        execute=partial(execute, haproxy, nodes, change),
+        execute=partial(execute, deps, haproxy, nodes, change),
     )
 
 
 def execute(
-    haproxy: HAProxy, nodes: Sequence[Node], change: Callable[[HAProxy, Node], None]
+    deps: Deps, haproxy: HAProxy, nodes: Sequence[Node], change: Callable[[HAProxy, Node], None]
 ) -> Outcome:
     """One node after the other; the first that fails is the last."""
     done: list[NodeService] = []
     try:
         for node in nodes:
+            deps.tell(f"waiting for HAProxy: {node.name}")
             change(haproxy, node)
             done.append(service(haproxy, node))
     except CephctlError as error:

@@ -74,6 +74,7 @@ Answers = list[tuple[Node, HealthAnswer | NodeFailed, datetime]]
 def ask(deps: Deps, nodes: Sequence[Node], write: bool) -> Answers:
     """Each node's answer, in the order of the nodes; with `write` the sentinel is written too."""
     arguments = request(deps.site, HEALTH_SECONDS) | {"write": write}
+    deps.tell(f"probing {len(nodes)} nodes")
     question = Question("health.health", lambda _: arguments, deps.seconds)
     found = {node.name: typed(node, answer) for node, answer in deps.ask_nodes(nodes, question)}
     return [(node, *found[node.name]) for node in nodes]

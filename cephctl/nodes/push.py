@@ -220,6 +220,7 @@ def push(
     unit: bool = True,
 ) -> Iterator[FileChange | CephctlError]:
     """How each node differs from these files; with `write` they are written. With `unit` the unit is enabled, too."""
+    deps.tell(f"{'writing' if write else 'comparing'} files on {len(nodes)} nodes")
     enable = unit_name(deps.site.path) if unit else None
     arguments = {"files": files, "write": write, "enable": enable}
     for node, answer in deps.ask_nodes(

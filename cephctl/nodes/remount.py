@@ -210,7 +210,8 @@ def execute(
     """Node after node; the first one that fails is the last one. What was done counts when the rest is interrupted."""
     changes: list[NodeChange] = []
     try:
-        for node in nodes:
+        for number, node in enumerate(nodes, start=1):
+            deps.tell(f"{order.verb} {node.name} ({number} of {len(nodes)})")
             changes.append(change_one(deps, order, node, before[node.name]))
             if changes[-1].problem:
                 break
