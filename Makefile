@@ -104,7 +104,7 @@ install: packages
 	$(PYTHON) -m compileall -q -d $(prefix)/lib/cephctl $(DESTDIR)$(prefix)/lib/cephctl
 	install -d $(DESTDIR)$(prefix)/share/man/man7
 	install -m 644 man/cephctl.8 $(DESTDIR)$(prefix)/share/man/man8/
-	install -m 644 man/cephctl-doctor-checks.7 $(DESTDIR)$(prefix)/share/man/man7/
+	install -m 644 man/cephctl-doctor-checks.7 man/cephctl-json.7 $(DESTDIR)$(prefix)/share/man/man7/
 	install -m 644 completions/cephctl.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/cephctl
 	install -m 644 completions/_cephctl $(DESTDIR)$(prefix)/share/zsh/vendor-completions/
 	install -m 644 completions/cephctl.fish $(DESTDIR)$(prefix)/share/fish/vendor_completions.d/

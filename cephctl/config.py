@@ -29,16 +29,16 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        prefix = "" if self.section in ("ceph", "tenants") else f"{self.section.upper()}_"
+        prefix = "" if self.section == "ceph" else f"{self.section.upper()}_"
         return f"CEPHCTL_{prefix}{self.name.upper()}"
 
 
 SETTINGS = (
     Setting("ceph", "conf", str, "/etc/ceph/ceph.conf", "the cluster's ceph.conf"),
     Setting("ceph", "name", str, "client.cephctl", "the entity to log in as"),
-    Setting("ceph", "keyring", str, None, "its keyring; without it, Ceph's own search list"),
-    Setting("ceph", "filesystem", str, None, "the CephFS to work on; without it, the only one"),
-    Setting("ceph", "timeout", float, 10.0, "seconds that one answer of the cluster may take"),
+    Setting("ceph", "keyring", str, None, "its keyring; default: Ceph's search list"),
+    Setting("ceph", "filesystem", str, None, "the CephFS to work on; default: the only one"),
+    Setting("ceph", "timeout", float, 10.0, "seconds to wait for an answer of the cluster"),
     Setting("tenants", "root", str, "/", "the directory of the file system that holds the tenants"),
     Setting("mount", "path", str, "/var/www/storage", "where the web nodes mount the file system"),
     Setting("mount", "root", str, "/", "the directory of the file system that they mount"),
@@ -63,19 +63,17 @@ SETTINGS = (
         "backend",
         str,
         None,
-        "its backend; without it, a node's shard. A server has its node's name",
+        "its backend; default: the node's shard. Each server is named like its node",
     ),
     Setting(
         "runs",
         "directory",
         str,
         "/var/lib/cephctl/runs",
-        "where the records of rolling changes are kept",
+        "the directory of the journals of rotations",
     ),
-    Setting(
-        "ssh", "config", str, None, "an ssh configuration; without it, the user's and the system's"
-    ),
-    Setting("ssh", "timeout", float, 30.0, "seconds that one node may take to answer"),
+    Setting("ssh", "config", str, None, "an ssh_config file; default: the user's and the system's"),
+    Setting("ssh", "timeout", float, 30.0, "seconds to wait for an answer of a node"),
 )
 NODE_SETTINGS = {"address": str, "shard": str}
 

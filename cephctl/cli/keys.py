@@ -9,9 +9,17 @@ from typing import Any
 import click
 
 from cephctl.cli.app import App
-from cephctl.cli.node import ALL, NAMES
-from cephctl.cli.node import chosen as chosen_nodes
-from cephctl.cli.options import FAIL_ON, Noun, complete_nodes, status_of_findings
+from cephctl.cli.options import (
+    ALL_NODES,
+    FAIL_ON,
+    NODES_OR_SHARDS,
+    REASON,
+    SKIP_NODES,
+    Noun,
+    chosen_nodes,
+    reasons,
+    status_of_findings,
+)
 from cephctl.errors import UsageError
 from cephctl.files import create, writing
 from cephctl.results import Outcome, Table
@@ -61,7 +69,7 @@ def show(app: App, whose: str | None) -> Any:
 
 
 @group.command()
-@NAMES
+@NODES_OR_SHARDS
 @FAIL_ON
 @click.pass_obj
 def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
@@ -77,8 +85,8 @@ def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
 
 
 @group.command(changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @click.pass_obj
 def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """Write keyring and secret on nodes, with ceph.conf and unit, as `node push` does."""
@@ -142,16 +150,8 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     show_default="auto: the strongest type that all nodes support",
     help="The type of the new key.",
 )
-@click.option(
-    "--skip",
-    multiple=True,
-    metavar="NODE",
-    help="Leave this node out; may be repeated.",
-    shell_complete=complete_nodes,
-)
-@click.option(
-    "--reason", metavar="TEXT", help="Why nodes are left out; it is written to the journal."
-)
+@SKIP_NODES
+@REASON
 @click.option(
     "--break-lock",
     is_flag=True,
@@ -180,7 +180,6 @@ def rotate(  # noqa: PLR0913, PLR0917 - one for each option
     It needs client.admin, or the caps that cephctl(8) lists under CAPABILITIES.
     """
     from cephctl.cli.progress import watch
-    from cephctl.cli.run import reasons
     from cephctl.rotation import propose
     from cephctl.rotation.preflight import Request
 

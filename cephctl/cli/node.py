@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cephctl.cli.app import App, table
-from cephctl.cli.options import FAIL_ON, Noun, complete_nodes_and_shards, threshold_of
+from cephctl.cli.options import (
+    ALL_NODES,
+    FAIL_ON,
+    NODES_OR_SHARDS,
+    Noun,
+    chosen_nodes,
+    threshold_of,
+)
 from cephctl.config import Node
-from cephctl.errors import UsageError
 from cephctl.results import Outcome, Table
 
 if TYPE_CHECKING:
     from cephctl.doctor.verdict import Diagnosis
-
-NAMES = click.argument(
-    "names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards
-)
-ALL = click.option("--all", "everything", is_flag=True, help="All nodes of the inventory.")
 
 
 @click.group("node", cls=Noun)
@@ -31,8 +32,8 @@ def group() -> None:
 
 
 @group.command()
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @click.option("--only", multiple=True, metavar="CODE", help="Run only this check; may be repeated.")
 @click.option(
     "--skip", multiple=True, metavar="CODE", help="Do not run this check; may be repeated."
@@ -72,7 +73,7 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
     if options["explain"]:
         return report.explanation(options["explain"])
     source = options["source"]
-    nodes = [] if source else chosen(app, names, everything, default_all=True)
+    nodes = [] if source else chosen_nodes(app, names, everything, default_all=True)
     order = report.Order(
         names=names,
         only=options["only"],
@@ -111,7 +112,7 @@ def list_nodes(app: App) -> Table[Node]:
 
 
 @group.command("health")
-@NAMES
+@NODES_OR_SHARDS
 @click.pass_obj
 def node_health(app: App, names: tuple[str, ...]) -> Outcome:
     """Report in one line per node whether its mount works.
@@ -121,11 +122,11 @@ def node_health(app: App, names: tuple[str, ...]) -> Outcome:
     """
     from cephctl.nodes import health
 
-    return health.health(app.deps, chosen(app, names, False, default_all=True))
+    return health.health(app.deps, chosen_nodes(app, names, False, default_all=True))
 
 
 @group.command()
-@NAMES
+@NODES_OR_SHARDS
 @click.option(
     "--create-sentinel",
     is_flag=True,
@@ -141,7 +142,7 @@ def probe(app: App, names: tuple[str, ...], create_sentinel: bool) -> Outcome:
     """
     from cephctl.nodes import health, sentinel
 
-    nodes = chosen(app, names, False, default_all=True)
+    nodes = chosen_nodes(app, names, False, default_all=True)
     if create_sentinel:
         path = app.deps.site.sentinel_path
         for made in app.ask_tenants(partial(sentinel.create, path)):
@@ -150,13 +151,13 @@ def probe(app: App, names: tuple[str, ...], create_sentinel: bool) -> Outcome:
 
 
 @group.command()
-@NAMES
+@NODES_OR_SHARDS
 @click.pass_obj
 def sessions(app: App, names: tuple[str, ...]) -> Outcome:
     """Show the MDS sessions of web nodes, as `mds sessions` does."""
     from cephctl.cluster.sessions import MdsSession, read_sessions
 
-    wanted = [node.name for node in chosen(app, names, False, default_all=True)]
+    wanted = [node.name for node in chosen_nodes(app, names, False, default_all=True)]
     return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
 
 
@@ -174,8 +175,8 @@ FORCE = click.option(
 
 
 @group.command(changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @SET_ASIDE
 @FORCE
 @click.pass_obj
@@ -189,12 +190,12 @@ def mount(
     from cephctl.nodes.remount import Order, propose
 
     order = Order("mount", set_aside=set_aside, force=force)
-    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
 
 
 @group.command(changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @KILL
 @click.pass_obj
 def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Outcome:
@@ -205,12 +206,12 @@ def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Ou
     from cephctl.nodes.remount import Order, propose
 
     order = Order("umount", kill=kill)
-    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
 
 
 @group.command(changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @KILL
 @SET_ASIDE
 @FORCE
@@ -227,11 +228,11 @@ def remount(
     from cephctl.nodes.remount import Order, propose
 
     order = Order("remount", kill=kill, set_aside=set_aside, force=force)
-    return app.carry_out(propose(app.deps, order, chosen(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
 
 
 @group.command("drain", changes=True)
-@NAMES
+@NODES_OR_SHARDS
 @click.option("--force", is_flag=True, help="Drain even the last UP server of the backend.")
 @click.pass_obj
 def drain_nodes(app: App, names: tuple[str, ...], force: bool) -> Outcome:
@@ -241,23 +242,23 @@ def drain_nodes(app: App, names: tuple[str, ...], force: bool) -> Outcome:
     """
     from cephctl.nodes import drain
 
-    return app.carry_out(drain.drain(app.deps, chosen(app, names, False), force))
+    return app.carry_out(drain.drain(app.deps, chosen_nodes(app, names, False), force))
 
 
 @group.command("undrain", changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @click.pass_obj
 def undrain_nodes(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """Put nodes back into service in HAProxy, and wait until the health check reports UP."""
     from cephctl.nodes import drain
 
-    return app.carry_out(drain.undrain(app.deps, chosen(app, names, everything)))
+    return app.carry_out(drain.undrain(app.deps, chosen_nodes(app, names, everything)))
 
 
 @group.command("push", changes=True)
-@NAMES
-@ALL
+@NODES_OR_SHARDS
+@ALL_NODES
 @click.pass_obj
 def push_files(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """Write ceph.conf, secret, keyring and mount unit on nodes.
@@ -268,25 +269,4 @@ def push_files(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """
     from cephctl.nodes import push
 
-    return app.carry_out(push.propose(app.deps, chosen(app, names, everything)))
-
-
-def chosen(
-    app: App, names: Sequence[str], everything: bool, default_all: bool = False
-) -> list[Node]:
-    """The nodes that were named, by name or shard, in the inventory's order."""
-    nodes = app.config.nodes
-    if not nodes:
-        raise UsageError(
-            "there are no web nodes in the configuration",
-            "add each to cephctl.toml: [nodes.NAME] with address and shard",
-        )
-    if everything and names:
-        raise UsageError("--all cannot be combined with NODE or SHARD")
-    if everything or (default_all and not names):
-        return list(nodes)
-    if not names:
-        raise UsageError("specify NODE, SHARD or --all")
-    shards = {node.shard for node in nodes}
-    app.config.check_nodes([name for name in names if name not in shards])
-    return [node for node in nodes if node.name in names or node.shard in names]
+    return app.carry_out(push.propose(app.deps, chosen_nodes(app, names, everything)))

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from cephctl.cli.app import App
-from cephctl.errors import CephctlError, ExitStatus
+from cephctl.config import Node
+from cephctl.errors import CephctlError, ExitStatus, UsageError
 from cephctl.results import FORMATS, Finding, Severity
 from cephctl.units import parse_size
 
@@ -224,3 +225,49 @@ def status_of_findings(findings: Iterable[Finding], fail_on: str) -> ExitStatus:
     threshold = threshold_of(fail_on)
     worst = max((finding.severity for finding in findings), default=Severity.OK)
     return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK
+
+
+NODES_OR_SHARDS = click.argument(
+    "names", metavar="[NODE|SHARD]...", nargs=-1, shell_complete=complete_nodes_and_shards
+)
+ALL_NODES = click.option("--all", "everything", is_flag=True, help="All nodes of the inventory.")
+SKIP_NODES = click.option(
+    "--skip",
+    multiple=True,
+    metavar="NODE",
+    help="Leave this node out; may be repeated.",
+    shell_complete=complete_nodes,
+)
+REASON = click.option(
+    "--reason", metavar="TEXT", help="Why nodes are left out; it is written to the journal."
+)
+
+
+def chosen_nodes(
+    app: App, names: Sequence[str], everything: bool, default_all: bool = False
+) -> list[Node]:
+    """The nodes that were named, by name or shard, in the inventory's order."""
+    nodes = app.config.nodes
+    if not nodes:
+        raise UsageError(
+            "there are no web nodes in the configuration",
+            "add each to cephctl.toml: [nodes.NAME] with address and shard",
+        )
+    if everything and names:
+        raise UsageError("--all cannot be combined with NODE or SHARD")
+    if everything or (default_all and not names):
+        return list(nodes)
+    if not names:
+        raise UsageError("specify NODE, SHARD or --all")
+    shards = {node.shard for node in nodes}
+    app.config.check_nodes([name for name in names if name not in shards])
+    return [node for node in nodes if node.name in names or node.shard in names]
+
+
+def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:
+    """Nodes left out, each with the reason, which must be given."""
+    if skip and not reason:
+        raise UsageError(
+            "--skip needs a reason, which is written to the journal", "add --reason TEXT"
+        )
+    return dict.fromkeys(skip, reason or "")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from cephctl.cli.app import App
-from cephctl.cli.options import Noun, complete_nodes, complete_runs
+from cephctl.cli.options import REASON, SKIP_NODES, Noun, complete_runs, reasons
 from cephctl.cli.progress import watch
-from cephctl.errors import UsageError
 from cephctl.results import Outcome, Table
 from cephctl.rotation.journal import Journal, direction_of
 from cephctl.rotation.plan import BACK
@@ -15,16 +14,6 @@ from cephctl.rotation.runs import RunDetail, RunRow, show_run
 from cephctl.rotation.runs import list_runs as listed
 
 RUN = click.argument("run", metavar="RUN", shell_complete=complete_runs)
-SKIP = click.option(
-    "--skip",
-    multiple=True,
-    metavar="NODE",
-    help="Leave this node out; may be repeated.",
-    shell_complete=complete_nodes,
-)
-REASON = click.option(
-    "--reason", metavar="TEXT", help="Why nodes are left out; it is written to the journal."
-)
 
 
 @click.group("run", cls=Noun)
@@ -50,7 +39,7 @@ def show(app: App, run: str) -> RunDetail:
 
 @group.command(changes=True)
 @RUN
-@SKIP
+@SKIP_NODES
 @REASON
 @click.pass_obj
 def resume(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> Outcome:
@@ -68,7 +57,7 @@ def resume(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> Out
 
 @group.command(changes=True)
 @RUN
-@SKIP
+@SKIP_NODES
 @REASON
 @click.pass_obj
 def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> Outcome:
@@ -101,15 +90,6 @@ def abort_run(app: App, run: str, force: bool) -> Outcome:
     from cephctl.rotation.abort import abort
 
     return app.carry_out(abort(app.deps, existing(app, run), force))
-
-
-def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:
-    """Nodes left out, each with the reason, which must be given."""
-    if skip and not reason:
-        raise UsageError(
-            "--skip needs a reason, which is written to the journal", "add --reason TEXT"
-        )
-    return dict.fromkeys(skip, reason or "")
 
 
 def existing(app: App, run: str) -> Journal:
