@@ -23,13 +23,15 @@ def main() -> None:
     if arguments & ASKING and not arguments & {"-h", "--help", "--version"}:
         from cephctl.ceph.worker import prepare
 
-        # Before anything else is imported: loading the Ceph libraries takes as long as all the rest.
+        # Before anything else is imported: loading the Ceph libraries takes as long as all the
+        # rest.
         prepare(WORKERS_MODULES)
     from cephctl.cli import execute
 
     status = execute(sys.argv[1:])
     sys.stderr.flush()
-    # Everything is written, or cannot be: the interpreter's own end would only take time, or fail at it again.
+    # Everything is written, or cannot be: the interpreter's own end would only take time, or fail
+    # at it again.
     os._exit(status)
 
 

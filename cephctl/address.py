@@ -52,7 +52,8 @@ def pair(text: str) -> tuple[str, int]:
 
 
 def instance_of(inst: str) -> str:
-    """The instance in an entity_inst_t ("client.4123 v1:10.0.0.1:0/123"), as the blocklist spells it.
+    """The instance in an entity_inst_t ("client.4123 v1:10.0.0.1:0/123"), as the blocklist spells
+    it.
 
     >>> instance_of("client.4123 v1:10.0.0.1:0/123")
     '10.0.0.1:0/123'

@@ -9,7 +9,9 @@ Sections = Mapping[str, Mapping[str, str]]
 
 
 class MalformedFile(ValueError):
-    """A file that librados would refuse, abort or hang on; the message names the line and quotes nothing of it."""
+    """A file that librados would refuse, abort or hang on; the message names the line and quotes
+    nothing of it.
+    """
 
 
 def plain_text(content: bytes) -> str:
@@ -39,7 +41,8 @@ def without_comments(text: str) -> str:
 
 
 def parse_sections(text: str) -> Sections:
-    r"""Sections by name. Blanks, dashes and underscores in names are one, case and indentation mean nothing.
+    r"""Sections by name. Blanks, dashes and underscores in names are one, case and indentation mean
+    nothing.
 
     >>> parse_sections("[global]\n  mon_host = a, \\\n  b  # two\n[client.x]\n\tKey Ring = /k\n")
     {'global': {'mon host': 'a,     b'}, 'client.x': {'key ring': '/k'}}

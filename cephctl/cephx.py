@@ -34,7 +34,9 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits of the secret's SHA-256. The header does not count: two texts with one secret are one key."""
+        """Twelve hex digits of the secret's SHA-256. The header does not count: two texts with one
+        secret are one key.
+        """
         return hashlib.sha256(self.secret).hexdigest()[:12]
 
 
@@ -66,10 +68,12 @@ def parse_key(text: str) -> Key:
 
 
 def new_key(kind: str, created: float, secret: bytes | None = None) -> str:
-    """A key as text: a fresh one, or one with a former secret whose header tells when it was put back.
+    """A key as text: a fresh one, or one with a former secret whose header tells when it was put
+    back.
 
     >>> key = parse_key(new_key("aes", 1e9))
-    >>> key.type, key.created.year, parse_key(new_key("aes", 2e9, key.secret)).fingerprint == key.fingerprint
+    >>> same = parse_key(new_key("aes", 2e9, key.secret))
+    >>> key.type, key.created.year, same.fingerprint == key.fingerprint
     ('aes', 2001, True)
     """
     secret = secret or os.urandom(SECRET_BYTES[kind])
@@ -102,7 +106,8 @@ class Credential:
 
 
 def parse_keyring(content: bytes) -> dict[str, Credential]:
-    r"""The credentials in a keyring file, by entity. MalformedFile for what librados could not digest.
+    r"""The credentials in a keyring file, by entity. MalformedFile for what librados could not
+    digest.
 
     >>> sorted(parse_keyring(b"[client.a]\n key = AQAFN3JqAAAAABAAAAECAwQFBgcICQoLDA0ODw==\n"))
     ['client.a']

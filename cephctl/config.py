@@ -91,7 +91,9 @@ class Node(Record):
 
 @dataclass(frozen=True)
 class SettingValue(Record):
-    """A setting's value, and where it came from: a file, an environment variable, the command line, the default."""
+    """A setting's value, and where it came from: a file, an environment variable, the command line,
+    the default.
+    """
 
     setting: str
     value: str | float | None
@@ -142,7 +144,8 @@ def unknown_node(name: str, known: Iterable[str]) -> NotFound:
 def load(path: str | None, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
     """The configuration: flags before environment before file before default.
 
-    `flags` are by setting name, None where not given. Raises UsageError, naming file and key, for whatever is wrong.
+    `flags` are by setting name, None where not given. Raises UsageError, naming file and key, for
+    whatever is wrong.
     """
     file = find(path, environment)
     content = read(file) if file else {}
@@ -155,7 +158,9 @@ def load(path: str | None, flags: Mapping[str, Any], environment: Mapping[str, s
 
 
 def find(path: str | None, environment: Mapping[str, str]) -> str | None:
-    """The file that counts: the one that was named, else the user's, else the system's, else none."""
+    """The file that counts: the one that was named, else the user's, else the system's, else
+    none.
+    """
     if named := path or environment.get("CEPHCTL_CONFIG"):
         return named
     return next(
@@ -253,7 +258,8 @@ def check_values(values: Mapping[str, Value]) -> None:
         timeout = values[key]
         if not 1 <= timeout.value <= 3600:
             raise UsageError(
-                f"{timeout.source}: timeout must be between 1 and 3600 seconds, not {timeout.value:g}"
+                f"{timeout.source}: timeout must be between 1 and 3600 seconds, not "
+                f"{timeout.value:g}"
             )
     for key, example in (("ceph.name", "client.cephctl"), ("mount.entity", "client.web")):
         name = values[key]
@@ -271,7 +277,8 @@ def check_values(values: Mapping[str, Value]) -> None:
         path = values[key]
         if os.path.normpath(path.value) != path.value or not path.value.startswith("/"):
             raise UsageError(
-                f"{path.source}: {key} must be an absolute path, such as {meaning}, not '{path.value}'"
+                f"{path.source}: {key} must be an absolute path, such as {meaning}, not "
+                f"'{path.value}'"
             )
 
 

@@ -1,4 +1,6 @@
-"""What a command works with, handed down instead of the application: whom to ask, and about what."""
+"""What a command works with, handed down instead of the application: whom to ask, and about
+what.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ ClusterQuestion = Callable[["Cluster"], Generator[Any, None, None]]
 
 @dataclass(frozen=True)
 class Deps:
-    """`ask` sends a picklable question to the cluster, `ask_nodes` one to web nodes; answers come as they arrive.
+    """`ask` sends a picklable question to the cluster, `ask_nodes` one to web nodes; answers come
+    as they arrive.
 
     `seconds` is what a node may take to answer, `runs` the directory of the journals of runs.
     """

@@ -42,7 +42,9 @@ class UsageError(CephctlError):
 
 
 class Unreachable(CephctlError):
-    """No monitor answered, a daemon was silent until the deadline, or authentication was refused."""
+    """No monitor answered, a daemon was silent until the deadline, or authentication was
+    refused.
+    """
 
     status = ExitStatus.UNREACHABLE
 
@@ -82,7 +84,9 @@ class Crashed(CephctlError):
 
 @dataclass(frozen=True)
 class SilentDaemon:
-    """A daemon that does not answer: its name (mon.a, or monitor where that is not known), its address, what is wrong."""
+    """A daemon that does not answer: its name (mon.a, or monitor where that is not known), its
+    address, what is wrong.
+    """
 
     name: str
     address: str
@@ -93,7 +97,9 @@ class SilentDaemon:
 
 
 class Unanswered(Unreachable):
-    """A call was still without answer at its deadline; `silent` are the daemons that do not answer either."""
+    """A call was still without answer at its deadline; `silent` are the daemons that do not answer
+    either.
+    """
 
     def __init__(
         self,

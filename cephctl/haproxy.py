@@ -25,7 +25,9 @@ class HAProxyFailed(CephctlError):
 
 @dataclass(frozen=True)
 class Server:
-    """A server of a backend. `status` is HAProxy's word: UP, DOWN, DRAIN, MAINT, NOLB, with a count when it is changing."""
+    """A server of a backend. `status` is HAProxy's word: UP, DOWN, DRAIN, MAINT, NOLB, with a count
+    when it is changing.
+    """
 
     name: str
     status: str
@@ -82,7 +84,9 @@ class HAProxy:
         return servers[node]
 
     def drain(self, shard: str, node: str, wait: Callable[[float], None] = time.sleep) -> str:
-        """No new requests; running ones get DRAIN_SECONDS to end, and are closed then. The result in a word."""
+        """No new requests; running ones get DRAIN_SECONDS to end, and are closed then. The result
+        in a word.
+        """
 
         def is_idle() -> bool:
             return not self.server(shard, node).sessions

@@ -1,7 +1,8 @@
-"""From JSON that somebody else wrote to frozen dataclasses, and back: the one border where types are checked.
+"""From JSON that somebody else wrote to frozen dataclasses, and back: the one border where types
+are checked.
 
-A field's name in JSON is its own, or `metadata={"json": NAME}`. Keys that no field names are passed over; a
-field without a default must be there. `Unreadable` is {"error": REASON} in JSON.
+A field's name in JSON is its own, or `metadata={"json": NAME}`. Keys that no field names are passed
+over; a field without a default must be there. `Unreadable` is {"error": REASON} in JSON.
 """
 
 from __future__ import annotations

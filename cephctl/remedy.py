@@ -62,7 +62,8 @@ def filled(remedy: Remedy, names: dict[str, str]) -> Remedy:
 def shell(remedy: Iterable[Command], ssh: Callable[[str], Sequence[str]]) -> str:
     """The commands as one line for a shell; `ssh` gives the argv that leads to a node.
 
-    Every value is quoted once for each shell that reads it: this machine's, and the node's behind ssh.
+    Every value is quoted once for each shell that reads it: this machine's, and the node's behind
+    ssh.
 
     >>> print(shell([on_node("touch", "/a b"), here("true")], lambda node: ["ssh", "-n", node]))
     ssh -n NODE 'sudo touch '"'"'/a b'"'"'' && true

@@ -1,7 +1,7 @@
 """Write a result as table, json, yaml or csv; the only module that knows how any of them looks.
 
-Tables are drawn here and not by rich: for 10,000 rows rich took more than 50 times as long (measured; `python -m
-tests.bench_tables` measures it again).
+Tables are drawn here and not by rich: for 10,000 rows rich took more than 50 times as long
+(measured; `python -m tests.bench_tables` measures it again).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def render(
     colour: str = "auto",
     columns: Sequence[str] = (),
 ) -> None:
-    """Write a Record, a Table or text to a stream; `columns` are the fields that a table or csv shows."""
+    """Write a Record, a Table or text to a stream; `columns` are the fields that a table or csv
+    shows.
+    """
     match form:
         case _ if isinstance(value, str):
             stream.write(value)
@@ -213,10 +215,12 @@ def properties(record: Record, coloured: bool) -> list[str]:
     now = datetime.now(UTC)
     left = max(len(column.title) for column in record.columns)
     values = [(column, getattr(record, column.field)) for column in record.columns]
-    return [
-        f"{column.title:{left}}{GAP}{paint(people(value, column.kind, now), style_of(value, column.kind), coloured)}"
-        for column, value in values
-    ]
+    lines = []
+    for column, value in values:
+        text = people(value, column.kind, now)
+        painted = paint(text, style_of(value, column.kind), coloured)
+        lines.append(f"{column.title:{left}}{GAP}{painted}")
+    return lines
 
 
 def findings(rows: tuple[Finding, ...], coloured: bool) -> list[str]:
@@ -278,8 +282,8 @@ def people(value: Any, kind: Kind, now: datetime) -> str:
     """One value as people read it.
 
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)
-    >>> [people(1 << 30, Kind.SIZE, now), people(None, Kind.LIMIT, now), people(12.0, Kind.PERCENT, now)]
-    ['1 GiB', 'none', '12%']
+    >>> people(1 << 30, Kind.SIZE, now), people(None, Kind.LIMIT, now)
+    ('1 GiB', 'none')
     """
     if value is None:
         return "none" if kind in (Kind.LIMIT, Kind.NUMBER_LIMIT) else "-"

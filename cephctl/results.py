@@ -1,4 +1,6 @@
-"""What commands return: frozen records whose fields are the JSON contract, with the columns a table shows of them."""
+"""What commands return: frozen records whose fields are the JSON contract, with the columns a table
+shows of them.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Column:
 
 
 class Record:
-    """A result. `columns` are what a table or csv shows; `sections` name the fields that are tables of their own."""
+    """A result. `columns` are what a table or csv shows; `sections` name the fields that are tables
+    of their own.
+    """
 
     columns: ClassVar[tuple[Column, ...]] = ()
     sections: ClassVar[tuple[tuple[str, type[Record]], ...]] = ()
@@ -58,7 +62,9 @@ class Table(Generic[R_co]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """A result together with how it ended: what failed is said after the result, and decides the exit status."""
+    """A result together with how it ended: what failed is said after the result, and decides the
+    exit status.
+    """
 
     value: Any
     status: int = ExitStatus.OK
@@ -68,9 +74,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a command would change: it is shown, then asked, then executed. With `refused` it is not.
+    """What a command would change: it is shown, then asked, then executed. With `refused` it is
+    not.
 
-    `shown` is None when there is nothing to change. `warnings` are for the operator, before the question.
+    `shown` is None when there is nothing to change. `warnings` are for the operator, before the
+    question.
     """
 
     shown: Table[Any] | Record | None
@@ -102,8 +110,9 @@ class Severity(IntEnum):
 class Finding(Record):
     """One entry of `ceph health detail`, or one of ours in its shape.
 
-    `node_says` and `cluster_says` are the evidence of the two sides. `remedy` is the next command, ready to paste
-    into a shell of this machine, or of `remedy_host` where that is given; `commands` are the same as data.
+    `node_says` and `cluster_says` are the evidence of the two sides. `remedy` is the next command,
+    ready to paste into a shell of this machine, or of `remedy_host` where that is given; `commands`
+    are the same as data.
     """
 
     code: str

@@ -1,6 +1,8 @@
-"""The JSON contract: which records each command answers with, and their JSON Schema (draft 2020-12).
+"""The JSON contract: which records each command answers with, and their JSON Schema (draft
+2020-12).
 
-Every field of a record is in its JSON, always. After the first release fields are added, and never renamed or removed.
+Every field of a record is in its JSON, always. After the first release fields are added, and never
+renamed or removed.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from cephctl.results import Record, Severity
 from cephctl.text import near
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-# Command → the records of its answers: "module:Class", in brackets for a list of them. A change has a second answer with
+# Command → the records of its answers: "module:Class", in brackets for a list of them. A change has
+# a second answer with
 # --dry-run. Commands that answer with plain text have none.
 ANSWERS: Mapping[str, tuple[str, ...]] = {
     "tenant list": ("[tenants.layout:Tenant]",),
@@ -82,7 +85,9 @@ def record_of(answer: str) -> type[Record]:
 
 
 def schema(command: str | None = None) -> dict[str, Any]:
-    """The schema of one command's answer; without a command, of all of them by command, under "commands"."""
+    """The schema of one command's answer; without a command, of all of them by command, under
+    "commands".
+    """
     definitions: dict[str, Any] = {}
     if command is None:
         commands = {each: answers_schema(each, definitions) for each in ANSWERS}

@@ -18,9 +18,11 @@ def wait_for(
     sleep: Callable[[float], None] = time.sleep,
     until: Callable[[T], object] = bool,
 ) -> T:
-    """Look until what `look` returns is true (or `until` says so), or the seconds are over; the last that it returned.
+    """Look until what `look` returns is true (or `until` says so), or the seconds are over; the
+    last that it returned.
 
-    `sleep` lets time pass: a run's own keeps its lock meanwhile. What `look` raises is raised at once.
+    `sleep` lets time pass: a run's own keeps its lock meanwhile. What `look` raises is raised at
+    once.
     """
     from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 

@@ -1,4 +1,6 @@
-"""Write the man page and the completion scripts from the commands themselves: man/generate.py [TARGET-FOLDER]."""
+"""Write the man page and the completion scripts from the commands themselves: man/generate.py
+[TARGET-FOLDER].
+"""
 
 from __future__ import annotations
 
@@ -19,20 +21,23 @@ from cephctl.schema import ANSWERS, record_of, schema
 
 HERE = Path(__file__).resolve().parent
 CHECKS_INTRODUCTION = """\
-cephctl node doctor gathers facts on the web nodes and in the cluster, and evaluates them with these checks. For every node one
-finding is the primary cause: of the worst the deepest. The order is login, clock, network, authentication, blocklist, MDS, OSD, local
-configuration. The other findings are listed as consequences, or as warnings of later failures. If a check cannot read its facts, the
+cephctl node doctor gathers facts on the web nodes and in the cluster, and evaluates them with these
+checks. For every node one finding is the primary cause: of the worst the deepest. The order is
+login, clock, network, authentication, blocklist, MDS, OSD, local configuration. The other findings
+are listed as consequences, or as warnings of later failures. If a check cannot read its facts, the
 finding is FACTS_UNREADABLE.
 
-Codes are never renamed. cephctl node doctor --explain CODE prints one of these texts. --only and --skip select checks. In a remedy,
-NODE, PATH, UNIT and MONITOR stand for the names.
+Codes are never renamed. cephctl node doctor --explain CODE prints one of these texts. --only and
+--skip select checks. In a remedy, NODE, PATH, UNIT and MONITOR stand for the names.
 """
 JSON_INTRODUCTION = """\
-With --format json or yaml, each command answers with one record or with a list of records. All fields of a record are always there.
-Sizes are in bytes, durations in seconds. A field is null where nothing is known or set; the description of the record says what that
-means. Warnings, notes and errors are on stderr.
+With --format json or yaml, each command answers with one record or with a list of records. All
+fields of a record are always there. Sizes are in bytes, durations in seconds. A field is null where
+nothing is known or set; the description of the record says what that means. Warnings, notes and
+errors are on stderr.
 
-After the first release fields are added, and never renamed or removed. cephctl schema NOUN VERB prints the same as JSON Schema.
+After the first release fields are added, and never renamed or removed. cephctl schema NOUN VERB
+prints the same as JSON Schema.
 """
 COMMON = frozenset({"--format", "--columns", "--yes", "--dry-run"})
 """Options of every command, or of every one that changes something: they stand once in the page."""
@@ -72,7 +77,10 @@ def man_page() -> str:
         lines += command_section(path, command)
     lines += [
         ".SH OPTIONS",
-        "They may stand before the noun or after the verb. --yes and --dry-run are for commands that change something.",
+        (
+            "They may stand before the noun or after the verb. --yes and --dry-run are for "
+            "commands that change something."
+        ),
         *options(root),
     ]
     lines.append((HERE / "cephctl.inc").read_text().rstrip())

@@ -1,4 +1,6 @@
-"""Measure what the README claims: python -m tests.bench. Prints ratios of one run; tests nothing."""
+"""Measure what the README claims: python -m tests.bench. Prints ratios of one run; tests
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,10 @@ def alternate(commands: Sequence[Sequence[str]], rounds: int = ROUNDS) -> list[l
 
 def show(name: str, times: Sequence[float]) -> None:
     print(
-        f"{name:60} median {statistics.median(times):.3f} s, best {min(times):.3f} s, of {len(times)}",
+        (
+            f"{name:60} median {statistics.median(times):.3f} s, best {min(times):.3f} s, of "
+            f"{len(times)}"
+        ),
         flush=True,
     )
 

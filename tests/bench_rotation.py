@@ -1,4 +1,6 @@
-"""Measure what visitors and tenants notice of a rotation, on the lab: python -m tests.bench_rotation."""
+"""Measure what visitors and tenants notice of a rotation, on the lab: python -m
+tests.bench_rotation.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,19 @@ def main() -> None:
         lines = {node: appended(scene, node) for node in NODES}
     scene.keep_key()
     print(
-        f"keys rotate client.web, overlap, {len(NODES)} emulated nodes: exit {done.status}, {done.json['seconds']:.0f} s"
+        f"keys rotate client.web, overlap, {len(NODES)} emulated nodes: exit "
+        f"{done.status}, {done.json['seconds']:.0f} s"
     )
     print(
-        f"  {visited['requests']} requests through HAProxy, {len(visited['failures'])} failed, the slowest {visited['slowest']:.2f} s"
+        f"  {visited['requests']} requests through HAProxy, {len(visited['failures'])} "
+        f"failed, the slowest {visited['slowest']:.2f} s"
     )
     for row in done.json["nodes"]:
         taken, written = lines[row["node"]]
         lost = len(set(taken) - set(written))
         print(
-            f"  {row['node']}: at most {row['gap_ms']} ms without a mount, {len(taken)} appends, {lost} lost"
+            f"  {row['node']}: at most {row['gap_ms']} ms without a mount, {len(taken)} "
+            f"appends, {lost} lost"
         )
 
 

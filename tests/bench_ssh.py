@@ -1,8 +1,10 @@
-"""Measure how fast many nodes are asked: python -m tests.bench_ssh. Prints ratios of one run; tests nothing.
+"""Measure how fast many nodes are asked: python -m tests.bench_ssh. Prints ratios of one run; tests
+nothing.
 
-Sixty-four sshds on this machine, 32 asked at a time: by cephctl; by a bare paramiko loop that runs next to nothing on the nodes, and by
-one that sends them cephctl's own program; by Ansible and pyinfra, which are installed for it and run `stat`. Nodes and clients share the
-processors here, so what runs on the nodes counts 64 times, and only ratios of one run mean anything.
+Sixty-four sshds on this machine, 32 asked at a time: by cephctl; by a bare paramiko loop that runs
+next to nothing on the nodes, and by one that sends them cephctl's own program; by Ansible and
+pyinfra, which are installed for it and run `stat`. Nodes and clients share the processors here, so
+what runs on the nodes counts 64 times, and only ratios of one run mean anything.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ TARGETS = {
 
 @dataclass
 class Contestant:
-    """A command that asks all nodes, the exit statuses that mean it did, and what it took each time."""
+    """A command that asks all nodes, the exit statuses that mean it did, and what it took each
+    time.
+    """
 
     name: str
     command: Sequence[str]
@@ -82,12 +86,15 @@ class Contestant:
     def show(self) -> None:
         wall, own = statistics.median(self.seconds), statistics.median(self.processor)
         print(
-            f"{self.name:10} median {wall:6.2f} s, best {min(self.seconds):6.2f} s, of {len(self.seconds)}; client CPU {own:6.2f} s"
+            f"{self.name:10} median {wall:6.2f} s, best {min(self.seconds):6.2f} s, of "
+            f"{len(self.seconds)}; client CPU {own:6.2f} s"
         )
 
 
 def children() -> float:
-    """Processor seconds of all that this process started and waited for: the clients, for the servers are not over yet."""
+    """Processor seconds of all that this process started and waited for: the clients, for the
+    servers are not over yet.
+    """
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -192,11 +199,27 @@ def pyinfra(fleet: Fleet, tools: Path) -> Contestant | None:
     hosts = [(node.name, {**common, "ssh_port": node.port}) for node in fleet.nodes.values()]
     inventory = fleet.folder / "inventory.py"
     inventory.write_text(f"hosts = {hosts!r}\n")
-    return Contestant("pyinfra", [str(tools / "pyinfra"), "-y", "--parallel", str(AT_ONCE), str(inventory), "exec", "--", "stat", "-f", "/"])  # fmt: skip
+    return Contestant(
+        "pyinfra",
+        [
+            str(tools / "pyinfra"),
+            "-y",
+            "--parallel",
+            str(AT_ONCE),
+            str(inventory),
+            "exec",
+            "--",
+            "stat",
+            "-f",
+            "/",
+        ],
+    )
 
 
 def tools_in(folder: Path) -> Path:
-    """A virtual environment with the tools to compare with; one that cannot be installed takes no part."""
+    """A virtual environment with the tools to compare with; one that cannot be installed takes no
+    part.
+    """
     subprocess.run([PYTHON, "-m", "venv", str(folder)], check=True)
     for name, package in (("ansible", "ansible-core"), ("pyinfra", "pyinfra")):
         done = subprocess.run(
@@ -241,14 +264,17 @@ def check_answers(output: str) -> None:
 
 
 def ratios(seconds: dict[str, list[float]]) -> None:
-    """Of medians, and the median of the rounds' own: both of one round had the same mood to fight with."""
+    """Of medians, and the median of the rounds' own: both of one round had the same mood to fight
+    with.
+    """
     ours = seconds["cephctl"]
     for name, target in TARGETS.items():
         if name in seconds:
             medians = statistics.median(ours) / statistics.median(seconds[name])
             rounds = statistics.median(a / b for a, b in zip(ours, seconds[name], strict=True))
             print(
-                f"cephctl/{name:10} of medians {medians:5.2f}, median of rounds {rounds:5.2f}; target {target}"
+                f"cephctl/{name:10} of medians {medians:5.2f}, median of rounds "
+                f"{rounds:5.2f}; target {target}"
             )
 
 

@@ -1,4 +1,6 @@
-"""How long a table of tenants takes, drawn by render.py and by rich: python -m tests.bench_tables [ROWS]."""
+"""How long a table of tenants takes, drawn by render.py and by rich: python -m tests.bench_tables
+[ROWS].
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ def main() -> None:
     by_rich(tenants)
     theirs = time.perf_counter() - begun
     print(
-        f"{count} rows: render.py {own:.2f} s, rich {theirs:.2f} s, {theirs / own:.1f} times as long"
+        f"{count} rows: render.py {own:.2f} s, rich {theirs:.2f} s, {theirs / own:.1f} "
+        "times as long"
     )
 
 

@@ -61,7 +61,9 @@ def known_schema(command: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Cephctl:
-    """The program with an environment of its own; nothing of the caller's configuration leaks in."""
+    """The program with an environment of its own; nothing of the caller's configuration leaks
+    in.
+    """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     enter: tuple[str, ...] = ()

@@ -1,4 +1,6 @@
-"""Ask the cluster a question in a worker; when it does not answer, find out which daemon is silent, and clean up."""
+"""Ask the cluster a question in a worker; when it does not answer, find out which daemon is silent,
+and clean up.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which daemons send a banner: every msgr server sends one at once; a frozen one only accepts the connection."""
+"""Which daemons send a banner: every msgr server sends one at once; a frozen one only accepts the
+connection.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ PROBLEMS = {
 
 
 def problems(addresses: Iterable[Address], seconds: float) -> dict[Address, str]:
-    """Address → what is wrong, for each that did not send its banner in time. All are asked at once."""
+    """Address → what is wrong, for each that did not send its banner in time. All are asked at
+    once.
+    """
     wanted = list(dict.fromkeys(addresses))
     words = reach([[each.host, each.port] for each in wanted], seconds)
     found = {each: words[f"{each.host}:{each.port}"] for each in wanted}

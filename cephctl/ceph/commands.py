@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     import rados
 
 EVICTED = "this client was evicted and blocklisted in mid-operation"
-EVICTED_HINT = "somebody or the MDS evicted it; run the command again, and see 'ceph osd dump' for the blocklist"
+EVICTED_HINT = (
+    "somebody or the MDS evicted it; run the command again, and see 'ceph osd dump' for the "
+    "blocklist"
+)
 
 
 class Answer(dict[str, Any]):
-    """A JSON object from Ceph; a key that is not there is one clear error that names the command."""
+    """A JSON object from Ceph; a key that is not there is one clear error that names the
+    command.
+    """
 
     prefix = ""
 
@@ -42,7 +47,9 @@ class Answer(dict[str, Any]):
 
 
 class Cluster:
-    """A connection to the monitors. It is bounded by the target's timeout; its MDS commands by the worker alone."""
+    """A connection to the monitors. It is bounded by the target's timeout; its MDS commands by the
+    worker alone.
+    """
 
     def __init__(self, login: Login, report: Report) -> None:
         self.target = login.target
@@ -116,14 +123,18 @@ class Cluster:
         return str(self.command("version")["version"])
 
     def command(self, prefix: str, stdin: str = "", **arguments: Any) -> Any:
-        """One command to the monitors, its JSON answer decoded. What is secret travels in `stdin`."""
+        """One command to the monitors, its JSON answer decoded. What is secret travels in
+        `stdin`.
+        """
         self.report(Waiting(self.monitors_named(), f"answer '{prefix}'"))
         request = json.dumps({"prefix": prefix, "format": "json", **arguments})
         code, output, text = self.handle.mon_command(request, stdin.encode())
         return self._decode(prefix, code, output, text, self.monitors_named())
 
     def mds_command(self, daemon: str, prefix: str, **arguments: Any) -> Any:
-        """One command to an MDS by name (`a`, not `mds.a`). By rank it could abort the process; and nothing bounds it."""
+        """One command to an MDS by name (`a`, not `mds.a`). By rank it could abort the process; and
+        nothing bounds it.
+        """
         import cephfs
 
         self.report(Waiting(f"mds.{daemon}", f"answer '{prefix}'"))
@@ -166,7 +177,9 @@ def fsid_of(cluster: Cluster) -> Generator[str]:
 
 
 def evict_session(cluster: Cluster, mds: str, session: int) -> None:
-    """Evict one session, by its ID, at the MDS that has it. Without a filter 16.2 would evict every client."""
+    """Evict one session, by its ID, at the MDS that has it. Without a filter 16.2 would evict every
+    client.
+    """
     cluster.mds_command(mds, "client evict", filters=[f"id={session}"])
 
 

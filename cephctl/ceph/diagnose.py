@@ -1,4 +1,6 @@
-"""After a timeout: which daemons are silent, and the eviction of the session that a killed worker left."""
+"""After a timeout: which daemons are silent, and the eviction of the session that a killed worker
+left.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from cephctl.ceph.target import Target
 
 DIAGNOSIS_SECONDS = 1.2
-"""How long a command may take beyond its deadline to name the silent daemon and to evict its own dead session."""
+"""How long a command may take beyond its deadline to name the silent daemon and to evict its own
+dead session.
+"""
 INTERRUPT_SECONDS = 0.35
 BANNER_SECONDS = 0.4
 MAX_DAEMONS = 500
@@ -35,7 +39,9 @@ def diagnosed(target: Target, error: Unanswered, session: Mounted | None) -> Una
 
 
 def unexplained(target: Target) -> str:
-    """Every daemon sends its banner, and an MDS is silent: 18.2 does not answer a client without mds caps (measured)."""
+    """Every daemon sends its banner, and an MDS is silent: 18.2 does not answer a client without
+    mds caps (measured).
+    """
     from cephctl.caps import MDS_CAPS
     from cephctl.ceph.login import caps_hint
 
@@ -61,7 +67,9 @@ def crashed(target: Target, crash: Crashed, session: Mounted | None) -> Crashed:
 
 
 def session_lines(session: Mounted | None, evicted: frozenset[str]) -> list[str]:
-    """What became of the session of a killed worker: while it is open it can block other clients' mkdir, for 60 s."""
+    """What became of the session of a killed worker: while it is open it can block other clients'
+    mkdir, for 60 s.
+    """
     if session is None:
         return []
     left = [daemon for daemon in session.daemons if daemon not in evicted]
@@ -79,7 +87,9 @@ def session_lines(session: Mounted | None, evicted: frozenset[str]) -> list[str]
 def evidence(
     target: Target, session: Mounted | None, seconds: float
 ) -> tuple[tuple[SilentDaemon, ...], frozenset[str]]:
-    """The silent daemons, and the MDS that evicted the session; asked in a worker of its own, which may hang too."""
+    """The silent daemons, and the MDS that evicted the session; asked in a worker of its own, which
+    may hang too.
+    """
     found: list[SilentDaemon | str] = []
     with contextlib.suppress(CephctlError, KeyboardInterrupt):
         child = worker()
@@ -102,7 +112,8 @@ def collect(
     wait = min(BANNER_SECONDS, seconds / 3)
     monitors = [Address(host, port) for host, port in login.monitors]
     silent = problems(monitors, wait)
-    # A monitor listens on two ports, or on one of those that were guessed: one that answers will do.
+    # A monitor listens on two ports, or on one of those that were guessed: one that answers will
+    # do.
     answering = {each.host for each in monitors if each not in silent}
     for address, problem in silent.items():
         if address.host not in answering:
@@ -122,7 +133,9 @@ def collect(
 
 
 def daemon_addresses(cluster: Cluster) -> dict[Address, str]:
-    """Every MDS of a file system and every OSD that the monitors report as up, by address; not more than can be asked."""
+    """Every MDS of a file system and every OSD that the monitors report as up, by address; not more
+    than can be asked.
+    """
     names: dict[Address, str] = {}
     for system in cluster.command("fs dump")["filesystems"]:
         for info in system["mdsmap"]["info"].values():

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     import cephfs
 
 T = TypeVar("T")
-# 12,000 xattrs on a mount that has seen them before, on loopback: 3.2 s with one thread, 1.6 with four, 1.2 with sixteen,
+# 12,000 xattrs on a mount that has seen them before, on loopback: 3.2 s with one thread, 1.6 with
+# four, 1.2 with sixteen,
 # 1.4 with 32 (16.2.15, two cores). A network's round trips make the gap wider.
 THREADS = 16
 BATCH = 500
@@ -58,7 +59,9 @@ class Entry:
 
 
 class FileSystem:
-    """One mount. Paths are absolute, from the file system's root; names may hold any byte (surrogateescape)."""
+    """One mount. Paths are absolute, from the file system's root; names may hold any byte
+    (surrogateescape).
+    """
 
     def __init__(self, cluster: Cluster, name: str, daemons: tuple[str, ...]) -> None:
         self.name = name
@@ -69,7 +72,9 @@ class FileSystem:
 
     @contextmanager
     def mounted(self) -> Generator[FileSystem]:
-        """Mount, and unmount on every way out: a session that dies blocks other clients for 60 s."""
+        """Mount, and unmount on every way out: a session that dies blocks other clients for 60
+        s.
+        """
         import cephfs
 
         self._statx = (
@@ -88,7 +93,8 @@ class FileSystem:
             self._cluster.report(Mounted(mount.get_instance_id(), self._daemons))
             yield self
         finally:
-            # Unmounting within milliseconds of the last reply costs a whole second (10 of 20; none of 40 with this pause).
+            # Unmounting within milliseconds of the last reply costs a whole second (10 of 20; none
+            # of 40 with this pause).
             time.sleep(0.005)
             mount.unmount()
             mount.shutdown()
@@ -136,7 +142,8 @@ class FileSystem:
                     yield entry_of(os.fsdecode(found.d_name), values)
             finally:
                 raw.closedir(handle)
-            # An evicted client's readdir ends early, like a directory that is over: only another request tells.
+            # An evicted client's readdir ends early, like a directory that is over: only another
+            # request tells.
             raw.getxattr(os.fsencode(path), "ceph.dir.entries")
 
     def xattr(self, path: str, name: str) -> str | None:
@@ -157,7 +164,9 @@ class FileSystem:
     def xattrs(
         self, paths: Iterable[str], names: Sequence[str]
     ) -> Iterator[tuple[str, dict[str, str | None]]]:
-        """Several attributes of many paths, read by a few threads at once, in order; a path that is gone is left out."""
+        """Several attributes of many paths, read by a few threads at once, in order; a path that is
+        gone is left out.
+        """
 
         def read(path: str) -> tuple[str, dict[str, str | None]] | None:
             try:
@@ -175,7 +184,9 @@ class FileSystem:
             self.raw.setxattr(os.fsencode(path), name, value.encode(), 0)
 
     def create(self, path: str, size: int, mode: int) -> None:
-        """A new file of zeros, in which nothing is written: that needs no right to the data pool."""
+        """A new file of zeros, in which nothing is written: that needs no right to the data
+        pool.
+        """
         self.waiting(f"create {path}")
         name = os.fsencode(path)
         with self.translated(f"create {path}"):
@@ -213,7 +224,9 @@ class FileSystem:
 
 
 def mount(cluster: Cluster) -> FileSystem:
-    """The file system to work on, if its MDS can be expected to answer: a mount without one would only wait."""
+    """The file system to work on, if its MDS can be expected to answer: a mount without one would
+    only wait.
+    """
     dump = cluster.command("fs dump")
     systems = {each["mdsmap"]["fs_name"]: each["mdsmap"] for each in dump["filesystems"]}
     name = choose(systems, cluster.target.file_system)
@@ -233,12 +246,18 @@ def mount(cluster: Cluster) -> FileSystem:
             )
         if "laggy_since" in info:
             raise Unreachable(
-                f"file system {name}: mds.{info['name']} of rank {rank} does not answer the monitors (laggy)",
+                (
+                    f"file system {name}: mds.{info['name']} of rank {rank} does not answer "
+                    "the monitors (laggy)"
+                ),
                 "see 'cephctl mds status'",
             )
         if info["state"] != "up:active":
             raise Unreachable(
-                f"file system {name}: mds.{info['name']} of rank {rank} is {info['state']}, not up:active",
+                (
+                    f"file system {name}: mds.{info['name']} of rank {rank} is "
+                    f"{info['state']}, not up:active"
+                ),
                 "it may need a minute; see 'cephctl mds status'",
             )
     if not mdsmap["in"]:

@@ -13,7 +13,9 @@ from cephctl.errors import NotFound, UnexpectedAnswer
 
 @dataclass(frozen=True)
 class Entity:
-    """An entity as the monitors have it. Its key is in `key` alone, which no repr shows. `created` is seconds since the epoch."""
+    """An entity as the monitors have it. Its key is in `key` alone, which no repr shows. `created`
+    is seconds since the epoch.
+    """
 
     name: str
     caps: Mapping[str, str]
@@ -63,8 +65,11 @@ def entity_of(found: Any) -> Entity:
 def import_entity(
     name: str, key: str, caps: Mapping[str, str], cluster: Cluster
 ) -> Generator[Entity | None]:
-    """Make the entity what is given, key and all caps at once, whether it is there or not; one answer: what it is now."""
-    # By hand in its place: 'auth import' creates and replaces alike, and is the only way to do both to a key on 16.2.
+    """Make the entity what is given, key and all caps at once, whether it is there or not; one
+    answer: what it is now.
+    """
+    # By hand in its place: 'auth import' creates and replaces alike, and is the only way to do both
+    # to a key on 16.2.
     cluster.command("auth import", stdin=keyring_text(name, key, caps))
     yield find_entity(name, cluster)
 

@@ -1,7 +1,9 @@
-"""A lock in the cluster that keeps other operators out, on any machine. Its holder renews it; it expires otherwise.
+"""A lock in the cluster that keeps other operators out, on any machine. Its holder renews it; it
+expires otherwise.
 
-It is a RADOS advisory lock on an object of the metadata pool, in a namespace of our own. It is shared, and its tag is the run: every
-connection of one run may hold it, and none of another. The object's content says whose it is, and stays when the lock has run out.
+It is a RADOS advisory lock on an object of the metadata pool, in a namespace of our own. It is
+shared, and its tag is the run: every connection of one run may hold it, and none of another. The
+object's content says whose it is, and stays when the lock has run out.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def holder(told: Mapping[str, Any]) -> str:
 
 
 class LockHeld(Refused):
-    """Somebody else's. `told` is what they say of it; `alive` whether they renewed it within LOCK_SECONDS."""
+    """Somebody else's. `told` is what they say of it; `alive` whether they renewed it within
+    LOCK_SECONDS.
+    """
 
     def __init__(self, name: str, told: Mapping[str, Any], alive: bool) -> None:
         who = f"{told.get('operator', '?')}@{told.get('host', '?')}"
@@ -59,7 +63,10 @@ class LockHeld(Refused):
         hint = (
             f"wait for it, or talk to {who}"
             if alive
-            else f"on {told.get('host', '?')}: cephctl run resume {told.get('run', 'RUN')}; if that machine will not come back: --break-lock"
+            else (
+                f"on {told.get('host', '?')}: cephctl run resume {told.get('run', 'RUN')}; if "
+                "that machine will not come back: --break-lock"
+            )
         )
         super().__init__(message, hint)
         self.args = (name, told, alive)
@@ -70,7 +77,9 @@ class LockHeld(Refused):
 def held(
     lock: RunLock, question: Callable[[Cluster], Generator[Any]], cluster: Cluster
 ) -> Generator[Any]:
-    """Ask something with the lock renewed first. LockHeld when it is another's by now, or was meanwhile."""
+    """Ask something with the lock renewed first. LockHeld when it is another's by now, or was
+    meanwhile.
+    """
     with namespace(cluster) as ioctx:
         take(ioctx, lock)
         told = content_of(ioctx, lock.name)
@@ -81,7 +90,9 @@ def held(
 
 
 def check_free(lock: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] | None]:
-    """One answer: the note of a run that fell silent without an end, or None. LockHeld when there is one that is alive."""
+    """One answer: the note of a run that fell silent without an end, or None. LockHeld when there
+    is one that is alive.
+    """
     with namespace(cluster) as ioctx:
         take(ioctx, lock)
         ioctx.unlock(lock.name, "run", lock.holder)
@@ -90,7 +101,9 @@ def check_free(lock: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] |
 
 
 def acquire(lock: RunLock, take_over: bool, cluster: Cluster) -> Generator[None]:
-    """Begin to hold it. What a run left behind that fell silent is respected too, unless it is taken over."""
+    """Begin to hold it. What a run left behind that fell silent is respected too, unless it is
+    taken over.
+    """
     with namespace(cluster) as ioctx:
         take(ioctx, lock)
         told = content_of(ioctx, lock.name)

@@ -22,7 +22,9 @@ MON_PORTS = (3300, 6789)
 
 @dataclass(frozen=True)
 class Login:
-    """What it takes to log in: a target whose files are there, readable, and hold what they must."""
+    """What it takes to log in: a target whose files are there, readable, and hold what they
+    must.
+    """
 
     target: Target
     keyring: str
@@ -125,7 +127,9 @@ def is_operators(entity: str) -> bool:
 
 
 def create_hint(target: Target) -> str:
-    """How to get a keyring. Never into a file that may contain other keys: `ceph -o` truncates it first."""
+    """How to get a keyring. Never into a file that may contain other keys: `ceph -o` truncates it
+    first.
+    """
     if not is_operators(target.entity):
         return (
             f"give {target.entity}'s keyring with --keyring, or log in as client.cephctl; "
@@ -141,7 +145,9 @@ def create_command(entity: str, mounted_as: str) -> str:
 
 
 def caps_hint(target: Target) -> str:
-    """How to grant what is missing. `auth caps` deletes what it does not name, so only our own entity's is spelled out."""
+    """How to grant what is missing. `auth caps` deletes what it does not name, so only our own
+    entity's is spelled out.
+    """
     if is_operators(target.entity):
         command = caps_command("caps", target.entity, operator_caps(target.mounted_as))
         return f"where client.admin is available: {command}"

@@ -8,7 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Waiting:
-    """The worker is about to make a call that may block: which daemon it waits for, and what for."""
+    """The worker is about to make a call that may block: which daemon it waits for, and what
+    for.
+    """
 
     whom: str
     what: str

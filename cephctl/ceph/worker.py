@@ -1,7 +1,8 @@
 """Ceph work in a child process: the parent always has a deadline and always answers Ctrl-C.
 
-Nothing bounds a libcephfs call, some abort the process, and Python's signal handlers never run while one blocks
-(measured, 16.2.15). So librados and libcephfs live in a forked child that can be stopped, and killed.
+Nothing bounds a libcephfs call, some abort the process, and Python's signal handlers never run
+while one blocks (measured, 16.2.15). So librados and libcephfs live in a forked child that can be
+stopped, and killed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ Job = Callable[[Report], Generator[Any, None, None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """`timeout` bounds each silence, for a long report may take its time; `total`, where it is given, bounds the whole."""
+    """`timeout` bounds each silence, for a long report may take its time; `total`, where it is
+    given, bounds the whole.
+    """
 
     timeout: float
     total: float = math.inf
@@ -46,7 +49,9 @@ class Stopped(BaseException):
 
 
 class Worker:
-    """One forked child. It loads the Ceph libraries while it waits for its one job, then streams what the job yields."""
+    """One forked child. It loads the Ceph libraries while it waits for its one job, then streams
+    what the job yields.
+    """
 
     def __init__(self, modules: Sequence[str] = ()) -> None:
         self._limits = Limits(0)
@@ -66,7 +71,9 @@ class Worker:
         os.close(results)
 
     def start(self, job: Job, limits: Limits, debug: bool = False) -> None:
-        """Send the worker its job. It travels pickled: functions of modules, and partials of them."""
+        """Send the worker its job. It travels pickled: functions of modules, and partials of
+        them.
+        """
         self._limits = limits
         # A worker that is dead already is found out by whoever waits for its results.
         with contextlib.suppress(BrokenPipeError):
@@ -75,8 +82,9 @@ class Worker:
     def results(self) -> Iterator[Any]:
         """What the job yields, as it comes.
 
-        Raises the job's own error, `Unanswered` with what was waited for, or `Crashed`; the worker is gone by then, and
-        `session` is the one it left behind, if it had to be killed with a mount.
+        Raises the job's own error, `Unanswered` with what was waited for, or `Crashed`; the worker
+        is gone by then, and `session` is the one it left behind, if it had to be killed with a
+        mount.
         """
         end_of_all = time.monotonic() + self._limits.total
         try:
@@ -131,7 +139,9 @@ class Worker:
         return Crashed(f"the Ceph worker ended without an answer {doing}")
 
     def _end(self, grace: float) -> None:
-        """Ask the worker to stop, give it time to unmount, then kill it. A second Ctrl-C must not leave it behind."""
+        """Ask the worker to stop, give it time to unmount, then kill it. A second Ctrl-C must not
+        leave it behind.
+        """
         os.close(self._results)
         os.close(self._jobs)
         if not self._pid:
@@ -162,7 +172,9 @@ _prepared: list[Worker] = []
 
 
 def prepare(modules: Sequence[str]) -> None:
-    """Fork a worker now, so that it imports these modules (70 ms) while this process reads its command line."""
+    """Fork a worker now, so that it imports these modules (70 ms) while this process reads its
+    command line.
+    """
     _prepared.append(Worker(modules))
 
 
@@ -243,7 +255,9 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _silence(debug: bool) -> None:
-    """Librados and libcephfs write to stderr as they please; what matters comes back as an error."""
+    """Librados and libcephfs write to stderr as they please; what matters comes back as an
+    error.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1) if debug else (0, 1, 2):
         os.dup2(null, descriptor)

@@ -1,4 +1,6 @@
-"""The command line: the table of commands, and the one place where results are printed and errors become exit codes."""
+"""The command line: the table of commands, and the one place where results are printed and errors
+become exit codes.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ class Root(click.Group):
 @click.version_option(__version__, prog_name="cephctl", message="%(prog)s %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:
-    """Operate CephFS for web hosting: tenants' quotas and usage, web nodes' mounts, MDS and cluster status.
+    """Operate CephFS for web hosting: tenants' quotas and usage, web nodes' mounts, MDS and cluster
+    status.
 
     It talks to Ceph directly, never waits longer than --timeout for an answer, and shows no key.
     """
@@ -102,7 +105,9 @@ def show(app: App, value: Any) -> int:
 
 
 def misused(app: App, error: click.ClickException) -> ExitStatus:
-    """A noun without a verb is a request for help (an exception of its own from click 8.2 on); the rest is a mistake."""
+    """A noun without a verb is a request for help (an exception of its own from click 8.2 on); the
+    rest is a mistake.
+    """
     if type(error).__name__ == "NoArgsIsHelpError":
         click.echo(error.format_message())
         return ExitStatus.OK

@@ -89,7 +89,9 @@ class App:
         )
 
     def ask(self, question: Callable[[Cluster], Generator[Any, None, None]]) -> Iterator[Any]:
-        """Ask the cluster in a worker process. The question travels there pickled: a function of a module, or a partial."""
+        """Ask the cluster in a worker process. The question travels there pickled: a function of a
+        module, or a partial.
+        """
         from cephctl.ceph.ask import ask
 
         answers = ask(self.target, question, debug=self.debug)
@@ -215,9 +217,11 @@ class App:
 
 
 def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
-    """Collect rows; names that failed are errors beside them. All failed is an error, some is PARTIAL.
+    """Collect rows; names that failed are errors beside them. All failed is an error, some is
+    PARTIAL.
 
-    Should the cluster fall silent half-way, or somebody interrupt, what came before is still the answer.
+    Should the cluster fall silent half-way, or somebody interrupt, what came before is still the
+    answer.
     """
     rows: list[Record] = []
     errors: list[CephctlError] = []

@@ -22,7 +22,8 @@ def group() -> None:
 def status(app: App, fail_on: str) -> Outcome:
     """Show the cluster on one screen.
 
-    Health, monitors, OSDs, pools with their replication, and file systems. Everything is asked of the monitors: it works without a mgr, though usage figures then stand still.
+    Health, monitors, OSDs, pools with their replication, and file systems. Everything is asked of
+    the monitors: it works without a mgr, though usage figures then stand still.
     """
     from cephctl.cluster.status import read_status
 
@@ -51,8 +52,9 @@ def list_entries(app: App) -> Outcome:
 def remove(app: App, address: str, force: bool) -> Outcome:
     """Remove an entry from the blocklist.
 
-    Write ADDRESS as `blocklist list` shows it. A rejected mount does not recover without the entry. While its client runs, the entry
-    protects the data from late writes: then the removal is refused. Remount instead.
+    Write ADDRESS as `blocklist list` shows it. A rejected mount does not recover without the entry.
+    While its client runs, the entry protects the data from late writes: then the removal is
+    refused. Remount instead.
     """
     from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
     from cephctl.nodes.clients import refuse_if_running

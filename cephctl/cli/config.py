@@ -24,8 +24,9 @@ def group() -> None:
 def init(app: App) -> str | None:
     """Write a configuration file.
 
-    The file explains every setting. The command that creates the operator's entity in the cluster is printed. Root's file is
-    /etc/cephctl/cephctl.toml, other users' ~/.config/cephctl/cephctl.toml; --config names another one. An existing file is never
+    The file explains every setting. The command that creates the operator's entity in the cluster
+    is printed. Root's file is /etc/cephctl/cephctl.toml, other users'
+    ~/.config/cephctl/cephctl.toml; --config names another one. An existing file is never
     overwritten. --dry-run prints the file instead.
     """
     if app.dry_run:
@@ -77,8 +78,9 @@ def show(app: App) -> Table[SettingValue]:
 def check(app: App) -> Outcome:
     """Test the configuration: files, login, caps, nodes.
 
-    It tests the file system, the tenants' root, the web nodes' entity, and a login on every web node. Each problem is one finding
-    with the next step. With an ERR among them the exit status is 3.
+    It tests the file system, the tenants' root, the web nodes' entity, and a login on every web
+    node. Each problem is one finding with the next step. With an ERR among them the exit status is
+    3.
     """
     from cephctl.doctor.configuration import problems
     from cephctl.tenants.layout import list_tenants

@@ -39,7 +39,8 @@ def group() -> None:
 def list_keys(app: App, everything: bool) -> Outcome:
     """List clients' keys: type, age, fingerprint, and who uses them now.
 
-    To list entities takes client.admin, or mon 'allow command "auth ls"'; without it only the web nodes' entity is shown.
+    To list entities takes client.admin, or mon 'allow command "auth ls"'; without it only the web
+    nodes' entity is shown.
     """
     from cephctl.cluster.entities import KeyRow
     from cephctl.cluster.entities import list_keys as listed
@@ -60,7 +61,8 @@ def list_keys(app: App, everything: bool) -> Outcome:
 def show(app: App, whose: str | None) -> Any:
     """Show an entity: its key's type and age, its caps, its sessions.
 
-    Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they use a former key.
+    Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they use a
+    former key.
     """
     from cephctl.cluster.entities import show_key
 
@@ -75,8 +77,9 @@ def show(app: App, whose: str | None) -> Any:
 def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
     """Check keys and caps, on the nodes and in the cluster.
 
-    It finds key files that differ from the cluster, and mounts that are older than their key. It finds secrets that other users can
-    read, missing or excessive caps, pending keys, and unsupported key types. The checks are those of `node doctor`.
+    It finds key files that differ from the cluster, and mounts that are older than their key. It
+    finds secrets that other users can read, missing or excessive caps, pending keys, and
+    unsupported key types. The checks are those of `node doctor`.
     """
     from cephctl.doctor.audit import audit_keys
 
@@ -136,12 +139,18 @@ def export(app: App, whose: str, kind: str, output: str | None, stdout: bool) ->
     type=click.Choice(["overlap", "alternate", "in-place"]),
     default="overlap",
     show_default=True,
-    help="overlap: use a second entity meanwhile. alternate: stay on the second entity (NAME-b) and remove the first. in-place: change the key, then remount.",
+    help=(
+        "overlap: use a second entity meanwhile. alternate: stay on the second entity (NAME-b) "
+        "and remove the first. in-place: change the key, then remount."
+    ),
 )
 @click.option(
     "--compromised",
     is_flag=True,
-    help="The key was stolen: change it in place, and evict every session that is older than the new key.",
+    help=(
+        "The key was stolen: change it in place, and evict every session that is older than "
+        "the new key."
+    ),
 )
 @click.option(
     "--key-type",
@@ -172,10 +181,12 @@ def rotate(  # noqa: PLR0913, PLR0917 - one for each option
 ) -> Outcome:
     """Give the web nodes' entity a new key, without downtime.
 
-    The nodes switch to a second entity with the same caps, one after the other. For each: HAProxy drains the node, a new mount is made
-    beside the old one, verified, and moved into its place. Services that use the old mount are reloaded; HAProxy puts the node back.
-    When no session uses the first entity its key is changed, and the nodes switch back to it. At the first problem the run stops where
-    it is safe. It can be resumed or rolled back (`cephctl run`), even after a crash. --dry-run shows the steps and the estimated times.
+    The nodes switch to a second entity with the same caps, one after the other. For each: HAProxy
+    drains the node, a new mount is made beside the old one, verified, and moved into its place.
+    Services that use the old mount are reloaded; HAProxy puts the node back. When no session uses
+    the first entity its key is changed, and the nodes switch back to it. At the first problem the
+    run stops where it is safe. It can be resumed or rolled back (`cephctl run`), even after a
+    crash. --dry-run shows the steps and the estimated times.
 
     It needs client.admin, or the caps that cephctl(8) lists under CAPABILITIES.
     """
@@ -226,8 +237,8 @@ def caps_diff(app: App, whose: str | None) -> Table[Any]:
 def caps_apply(app: App, whose: str | None) -> Outcome:
     """Give an entity the caps that a web node needs, no more.
 
-    All services are written at once, for `ceph auth caps` deletes those it is not told of. A session keeps the caps it was opened with:
-    remount for the new ones.
+    All services are written at once, for `ceph auth caps` deletes those it is not told of. A
+    session keeps the caps it was opened with: remount for the new ones.
     """
     from cephctl.ceph.keys import change_caps
 

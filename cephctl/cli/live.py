@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """The line, on stderr; nothing of it is left when it stops. Not on a terminal, or with `quiet`, there is none."""
+    """The line, on stderr; nothing of it is left when it stops. Not on a terminal, or with `quiet`,
+    there is none.
+    """
 
     def __init__(self, quiet: bool) -> None:
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"

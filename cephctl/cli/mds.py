@@ -23,7 +23,8 @@ def group() -> None:
 def status(app: App, fail_on: str) -> Outcome:
     """Show ranks, standbys and what is wrong.
 
-    It is read from the monitors, so it works without a mgr and with a hanging MDS; only CLIENTS is asked of the MDS.
+    It is read from the monitors, so it works without a mgr and with a hanging MDS; only CLIENTS is
+    asked of the MDS.
     """
     from cephctl.cluster.mds import MdsStatus, read_status, with_clients
 
@@ -51,8 +52,9 @@ def status(app: App, fail_on: str) -> Outcome:
 def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
     """Show client sessions.
 
-    All, or those of the NODEs named. NODE is the web node of the inventory that the client's address belongs to. ADDRESS is the client instance: the same
-    name stands in the node's debugfs and in the cluster's blocklist.
+    All, or those of the NODEs named. NODE is the web node of the inventory that the client's
+    address belongs to. ADDRESS is the client instance: the same name stands in the node's debugfs
+    and in the cluster's blocklist.
     """
     from cephctl.cluster.sessions import MdsSession, read_sessions
 
@@ -66,8 +68,9 @@ def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
 def evict(app: App, client: str) -> Outcome:
     """Evict one client: end its session.
 
-    Name a web node, or a client by its ID; more than one client is refused. An evicted client is on the blocklist for an hour. Its
-    mount returns EACCES until it is remounted (`cephctl node remount`). Data that it has not written yet is lost.
+    Name a web node, or a client by its ID; more than one client is refused. An evicted client is on
+    the blocklist for an hour. Its mount returns EACCES until it is remounted (`cephctl node
+    remount`). Data that it has not written yet is lost.
     """
     from cephctl.cluster.evict import propose
 
@@ -81,13 +84,17 @@ def evict(app: App, client: str) -> Outcome:
 @click.option(
     "--force",
     is_flag=True,
-    help="Fail it without a standby, or even when Ceph refuses because of MDS_TRIM or MDS_CACHE_OVERSIZED.",
+    help=(
+        "Fail it without a standby, or even when Ceph refuses because of MDS_TRIM or "
+        "MDS_CACHE_OVERSIZED."
+    ),
 )
 @click.pass_obj
 def fail(app: App, mds: str, force: bool) -> Outcome:
     """Fail over a rank to a standby MDS, and wait until it is active.
 
-    All clients wait meanwhile, usually some seconds. A client that does not reconnect within 45 s is evicted.
+    All clients wait meanwhile, usually some seconds. A client that does not reconnect within 45 s
+    is evicted.
     """
     from cephctl.cluster.failover import propose
 

@@ -62,9 +62,9 @@ def group() -> None:
 def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -> Any:
     """Find out what is wrong with web nodes' mounts.
 
-    It asks the cluster and the nodes at the same time. For each node it names one cause, the evidence of both sides, and the
-    command that helps. Without NODE or SHARD it examines all nodes. It changes nothing. A probe that hangs is killed after 5 s and
-    named.
+    It asks the cluster and the nodes at the same time. For each node it names one cause, the
+    evidence of both sides, and the command that helps. Without NODE or SHARD it examines all nodes.
+    It changes nothing. A probe that hangs is killed after 5 s and named.
     """
     from cephctl.doctor import report
 
@@ -117,8 +117,9 @@ def list_nodes(app: App) -> Table[Node]:
 def node_health(app: App, names: tuple[str, ...]) -> Outcome:
     """Report in one line per node whether its mount works.
 
-    Mounted means that it is CephFS, and that the monitors and the MDS answer through it. Writable means that a block of the
-    sentinel was read and written without the page cache. A probe that does not answer within 3 s is reported.
+    Mounted means that it is CephFS, and that the monitors and the MDS answer through it. Writable
+    means that a block of the sentinel was read and written without the page cache. A probe that
+    does not answer within 3 s is reported.
     """
     from cephctl.nodes import health
 
@@ -136,9 +137,9 @@ def node_health(app: App, names: tuple[str, ...]) -> Outcome:
 def probe(app: App, names: tuple[str, ...], create_sentinel: bool) -> Outcome:
     """Probe the monitors, the MDS and the OSDs through each mount.
 
-    Three probes, each in a process of its own: statfs for the monitors, a forced getattr for the MDS, a direct read of the sentinel
-    for the OSDs. One that hangs is killed. Nothing is created on the mount; --create-sentinel creates the file from this machine,
-    through libcephfs.
+    Three probes, each in a process of its own: statfs for the monitors, a forced getattr for the
+    MDS, a direct read of the sentinel for the OSDs. One that hangs is killed. Nothing is created on
+    the mount; --create-sentinel creates the file from this machine, through libcephfs.
     """
     from cephctl.nodes import health, sentinel
 
@@ -201,7 +202,8 @@ def mount(
 def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Outcome:
     """Stop dependent services, and unmount.
 
-    A plain umount, then a forced, then a lazy one, each with a deadline. The services stay stopped; `node mount` starts them.
+    A plain umount, then a forced, then a lazy one, each with a deadline. The services stay stopped;
+    `node mount` starts them.
     """
     from cephctl.nodes.remount import Order, propose
 
@@ -221,9 +223,10 @@ def remount(
 ) -> Outcome:
     """Unmount and mount again with a new client ID.
 
-    Services that use the mount are stopped, and started again. The new mount is verified: new client ID, three probes, an open MDS
-    session. If a check predicts that the new mount would fail, the command is refused. One node after the other; it stops at the
-    first that fails. --dry-run shows the steps.
+    Services that use the mount are stopped, and started again. The new mount is verified: new
+    client ID, three probes, an open MDS session. If a check predicts that the new mount would fail,
+    the command is refused. One node after the other; it stops at the first that fails. --dry-run
+    shows the steps.
     """
     from cephctl.nodes.remount import Order, propose
 
@@ -263,9 +266,9 @@ def undrain_nodes(app: App, names: tuple[str, ...], everything: bool) -> Outcome
 def push_files(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """Write ceph.conf, secret, keyring and mount unit on nodes.
 
-    The key and the monitors' addresses come from the cluster, the rest from the configuration ([mount]). Only files that differ are
-    written, each of them completely or not at all. Keys are shown by fingerprint. An existing mount does not change: see `node
-    remount`.
+    The key and the monitors' addresses come from the cluster, the rest from the configuration
+    ([mount]). Only files that differ are written, each of them completely or not at all. Keys are
+    shown by fingerprint. An existing mount does not change: see `node remount`.
     """
     from cephctl.nodes import push
 

@@ -17,7 +17,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Keep a global option's value where every command finds it; the one nearest to the end of the line wins."""
+    """Keep a global option's value where every command finds it; the one nearest to the end of the
+    line wins.
+    """
     if value not in (None, False) and parameter.name:
         ctx.ensure_object(App).flags[parameter.name] = value
     return value
@@ -50,7 +52,10 @@ GLOBAL_OPTIONS = (
     option(
         "--config",
         metavar="FILE",
-        help="cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, /etc/cephctl/cephctl.toml.",
+        help=(
+            "cephctl's configuration. Default: $CEPHCTL_CONFIG, the user's, "
+            "/etc/cephctl/cephctl.toml."
+        ),
     ),
     option(
         "-c",

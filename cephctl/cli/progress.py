@@ -1,4 +1,6 @@
-"""The progress of a run on stderr: a live table on a terminal, a line per entry elsewhere; and in the system's log."""
+"""The progress of a run on stderr: a live table on a terminal, a line per entry elsewhere; and in
+the system's log.
+"""
 
 from __future__ import annotations
 

@@ -84,8 +84,8 @@ def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> O
 def abort_run(app: App, run: str, force: bool) -> Outcome:
     """Abort a run.
 
-    Only the journal and the lock change, and the old key that was kept is destroyed. A run that is partially applied is refused:
-    resume it, or roll it back.
+    Only the journal and the lock change, and the old key that was kept is destroyed. A run that is
+    partially applied is refused: resume it, or roll it back.
     """
     from cephctl.rotation.abort import abort
 

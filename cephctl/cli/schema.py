@@ -24,8 +24,8 @@ def complete_commands(ctx: click.Context, parameter: click.Parameter, incomplete
 def group(command: tuple[str, ...]) -> str:
     """Print the JSON Schema of a command's answer.
 
-    It describes what `--format json` prints (draft 2020-12). Without NOUN VERB it prints the schemas of all commands, by command.
-    cephctl-json(7) has the same as text.
+    It describes what `--format json` prints (draft 2020-12). Without NOUN VERB it prints the
+    schemas of all commands, by command. cephctl-json(7) has the same as text.
 
     \b
     Examples:

@@ -49,7 +49,8 @@ def list_(app: App) -> Outcome:
 def show(app: App, name: str) -> Any:
     """Show one tenant in full.
 
-    Its owner, usage and limits; and the effective limit, which an ancestor can make tighter than its own.
+    Its owner, usage and limits; and the effective limit, which an ancestor can make tighter than
+    its own.
     """
     from cephctl.tenants.usage import detail
 
@@ -79,8 +80,8 @@ def usage(
 ) -> Outcome:
     """Show what tenants use.
 
-    Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's recursive statistics:
-    nothing is walked, and they lag writes by about ten seconds.
+    Bytes, files, directories, the limits, and when anything last changed. The figures are CephFS's
+    recursive statistics: nothing is walked, and they lag writes by about ten seconds.
 
     \b
     Examples:
@@ -106,8 +107,8 @@ def quota() -> None:
 def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     """Show limits of tenants.
 
-    Without NAME, of all tenants. EFFECTIVE is the tightest limit on the path, and SET AT where it is set: an ancestor's limit applies
-    to its tenants too.
+    Without NAME, of all tenants. EFFECTIVE is the tightest limit on the path, and SET AT where it
+    is set: an ancestor's limit applies to its tenants too.
     """
     from cephctl.tenants.quota import Quota, read_quotas
 
@@ -121,8 +122,8 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
 
     SIZE is {SIZE_FORMS}. 0 removes the limit.
 
-    The limit applies to everything below the tenant's directory. Clients enforce it, with a delay: a fast writer can exceed it. A
-    limit below current usage is refused unless --force is given.
+    The limit applies to everything below the tenant's directory. Clients enforce it, with a delay:
+    a fast writer can exceed it. A limit below current usage is refused unless --force is given.
 
     \b
     Examples:

@@ -16,7 +16,9 @@ from cephctl.results import Column, Kind, Record
 
 @dataclass(frozen=True)
 class BlocklistEntry(Record):
-    """An entry: a client instance ip:port/nonce, a whole address (nonce 0), or a range. `until` is when it ends automatically."""
+    """An entry: a client instance ip:port/nonce, a whole address (nonce 0), or a range. `until` is
+    when it ends automatically.
+    """
 
     address: str
     range: bool

@@ -19,7 +19,9 @@ from cephctl.results import Column, Kind, Record
 
 @dataclass(frozen=True)
 class KeyRow(Record):
-    """An entity and its key. `sessions` counts its MDS sessions, None when no MDS could be asked; `used_by` are hosts."""
+    """An entity and its key. `sessions` counts its MDS sessions, None when no MDS could be asked;
+    `used_by` are hosts.
+    """
 
     entity: str
     type: str
@@ -52,7 +54,9 @@ class Cap(Record):
 
 @dataclass(frozen=True)
 class KeyDetail(Record):
-    """An entity with its caps and its sessions. `predating` are the ids of sessions that were opened before its key was made."""
+    """An entity with its caps and its sessions. `predating` are the ids of sessions that were
+    opened before its key was made.
+    """
 
     entity: str
     type: str
@@ -77,7 +81,9 @@ class KeyDetail(Record):
 def list_keys(
     inventory: Sequence[Node], everything: bool, fallback: str, cluster: Cluster
 ) -> Generator[KeyRow | CephctlError]:
-    """Clients' entities, or all; without the right to list them, the one that the web nodes use, and why it is only that."""
+    """Clients' entities, or all; without the right to list them, the one that the web nodes use,
+    and why it is only that.
+    """
     problem: CephctlError | None = None
     try:
         entities = list(read_entities(cluster))
@@ -164,7 +170,9 @@ def unknown(name: str, cluster: Cluster) -> NotFound:
 
 @dataclass(frozen=True)
 class CapChange(Record):
-    """The caps of one service: as they are, and as a web node needs them. `changed` says whether they differ."""
+    """The caps of one service: as they are, and as a web node needs them. `changed` says whether
+    they differ.
+    """
 
     service: str
     before: str | None
@@ -193,7 +201,9 @@ def caps_changes(name: str, wanted: dict[str, str], cluster: Cluster) -> Generat
 
 
 def template(root: str, filesystem: str | None, cluster: Cluster) -> Generator[dict[str, str]]:
-    """One answer: the caps of an entity that mounts one directory of one file system, by service; no more, and no service less."""
+    """One answer: the caps of an entity that mounts one directory of one file system, by service;
+    no more, and no service less.
+    """
     names = [str(each["name"]) for each in cluster.command("fs ls")]
     name = filesystem or (names[0] if len(names) == 1 else None)
     if name is None or name not in names:

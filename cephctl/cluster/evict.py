@@ -75,7 +75,9 @@ def eviction(group: Sequence[MdsSession], evicted: bool) -> Eviction:
 
 
 def evict(client: Eviction, inventory: Sequence[Node], cluster: Cluster) -> Generator[Eviction]:
-    """Evict by id, at every MDS that has the session, and see it gone. Without a filter 16.2 would evict everybody."""
+    """Evict by id, at every MDS that has the session, and see it gone. Without a filter 16.2 would
+    evict everybody.
+    """
     for mds in client.mds:
         evict_session(cluster, mds, client.id)
     left = [

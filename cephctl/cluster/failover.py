@@ -21,7 +21,9 @@ TAKEOVER_SECONDS = 60
 
 @dataclass(frozen=True)
 class Failover(Record):
-    """A rank, who holds it, and who is to take it over; after the fact, who did, and after how many seconds."""
+    """A rank, who holds it, and who is to take it over; after the fact, who did, and after how many
+    seconds.
+    """
 
     file_system: str | None
     rank: int | None
@@ -39,7 +41,9 @@ class Failover(Record):
 
 
 def find_rank(whom: str, cluster: Cluster) -> Generator[Failover]:
-    """The rank that is meant, by MDS name or rank number, and the standby that would take it over."""
+    """The rank that is meant, by MDS name or rank number, and the standby that would take it
+    over.
+    """
     daemons = list(all_daemons(cluster.command("fs dump")))
     holders = [
         each
@@ -94,7 +98,9 @@ def fail(rank: Failover, force: bool, cluster: Cluster) -> Generator[Failover]:
 
 
 class Watcher:
-    """Looks who is active in a rank. The same MDS may take it again, restarted: then it was away in between."""
+    """Looks who is active in a rank. The same MDS may take it again, restarted: then it was away in
+    between.
+    """
 
     def __init__(self, cluster: Cluster, rank: Failover) -> None:
         self.cluster = cluster

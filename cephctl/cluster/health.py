@@ -45,7 +45,9 @@ def health_of(answer: Any) -> Health:
 
 
 def findings(health: Health) -> Iterator[Finding]:
-    """The checks under Ceph's own codes, worst first. Muted ones are left out, as `ceph -s` does."""
+    """The checks under Ceph's own codes, worst first. Muted ones are left out, as `ceph -s`
+    does.
+    """
     checks = sorted(
         health.checks.items(), key=lambda item: (-SEVERITIES[item[1].severity], item[0])
     )

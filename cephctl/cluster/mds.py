@@ -1,4 +1,6 @@
-"""MDS ranks, standbys, clients and what is wrong with them; read from the monitors, so that it works without a mgr."""
+"""MDS ranks, standbys, clients and what is wrong with them; read from the monitors, so that it
+works without a mgr.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ STANDBY_STATES = ("up:standby", "up:standby-replay")
 
 @dataclass(frozen=True)
 class MdsDaemon(Record):
-    """One MDS, or a rank that has none (`name` is None). `clients` is None where the MDS was not asked or did not answer."""
+    """One MDS, or a rank that has none (`name` is None). `clients` is None where the MDS was not
+    asked or did not answer.
+    """
 
     file_system: str | None
     rank: int | None
@@ -56,7 +60,9 @@ class MdsStatus(Record):
 
 
 def read_status(cluster: Cluster) -> Generator[MdsStatus | tuple[str, int]]:
-    """First the status as the monitors have it, then a pair (MDS, number of clients) from each active MDS that answers."""
+    """First the status as the monitors have it, then a pair (MDS, number of clients) from each
+    active MDS that answers.
+    """
     dump = cluster.command("fs dump")
     health = cluster.command("health", detail="detail")
     status = status_of(dump, health)
@@ -75,8 +81,8 @@ def with_clients(status: MdsStatus, clients: dict[str, int]) -> MdsStatus:
 def status_of(dump: Any, health: Any) -> MdsStatus:
     """The two answers of the monitors, judged.
 
-    Ceph's own checks of MDS and file systems are taken over; a rank that nobody could take over is ours to say: Ceph
-    warns of it only where `standby_count_wanted` asks for one.
+    Ceph's own checks of MDS and file systems are taken over; a rank that nobody could take over is
+    ours to say: Ceph warns of it only where `standby_count_wanted` asks for one.
     """
     daemons = tuple(all_daemons(dump))
     known = [
@@ -93,7 +99,9 @@ def status_of(dump: Any, health: Any) -> MdsStatus:
 
 
 def laggy_ranks(daemons: Sequence[MdsDaemon]) -> Iterator[tuple[MdsDaemon, Finding]]:
-    """MDS with a rank that have sent no beacons for a while, and the finding: their clients hang."""
+    """MDS with a rank that have sent no beacons for a while, and the finding: their clients
+    hang.
+    """
     for daemon in daemons:
         if daemon.laggy and daemon.rank is not None:
             finding = Finding(
@@ -106,7 +114,9 @@ def laggy_ranks(daemons: Sequence[MdsDaemon]) -> Iterator[tuple[MdsDaemon, Findi
 
 
 def single_points(daemons: Sequence[MdsDaemon]) -> Iterator[Finding]:
-    """Active ranks without a standby: neither one for all ranks, nor a standby-replay of this very rank."""
+    """Active ranks without a standby: neither one for all ranks, nor a standby-replay of this very
+    rank.
+    """
     if any(daemon.state == "up:standby" for daemon in daemons):
         return
     followed = {

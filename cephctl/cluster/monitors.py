@@ -30,7 +30,9 @@ class Monitor:
 
 @dataclass(frozen=True)
 class Monmap:
-    """The cluster's fsid and monitors. `allowed_ciphers` is empty on releases that do not tell (before 19.2.6 and 20.2.4)."""
+    """The cluster's fsid and monitors. `allowed_ciphers` is empty on releases that do not tell
+    (before 19.2.6 and 20.2.4).
+    """
 
     fsid: str
     monitors: tuple[Monitor, ...]

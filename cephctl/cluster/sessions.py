@@ -16,9 +16,11 @@ from cephctl.results import Column, Kind, Record
 
 @dataclass(frozen=True)
 class MdsSession(Record):
-    """One session. `address` is `ip:port/nonce`, the name that debugfs on the node and the blocklist know it by.
+    """One session. `address` is `ip:port/nonce`, the name that debugfs on the node and the
+    blocklist know it by.
 
-    `node` is None for a client that is not in the inventory. `version` is the kernel's, or Ceph's for a libcephfs client.
+    `node` is None for a client that is not in the inventory. `version` is the kernel's, or Ceph's
+    for a libcephfs client.
     """
 
     mds: str
@@ -50,11 +52,18 @@ class MdsSession(Record):
         Column("uptime_seconds", "UPTIME", Kind.DURATION),
     )
 
+    def __str__(self) -> str:
+        """Who it is, and how to find it."""
+        whom = self.node or f"unknown host {self.hostname or '?'}"
+        return f"{whom} ({self.address}, id {self.id} at mds.{self.mds})"
+
 
 def read_sessions(
     inventory: Sequence[Node], names: Sequence[str], cluster: Cluster
 ) -> Generator[MdsSession]:
-    """The sessions of every active rank, as its MDS has them; with names, only those of these nodes."""
+    """The sessions of every active rank, as its MDS has them; with names, only those of these
+    nodes.
+    """
     mgr_clients = clients_of_mgr(cluster)
     active = [daemon for daemon in all_daemons(cluster.command("fs dump")) if daemon.is_active]
     if not active:
@@ -78,7 +87,9 @@ def sessions_at(
     inventory: Sequence[Node],
     mgr_clients: Mapping[str, str],
 ) -> list[MdsSession]:
-    """The sessions at one MDS. Those of the mgr's own mounts, which call themselves client.NAME, are the mgr's."""
+    """The sessions at one MDS. Those of the mgr's own mounts, which call themselves client.NAME,
+    are the mgr's.
+    """
     nodes = {node.address: node.name for node in inventory}
     name = daemon.name or ""
     sessions = [session_of(name, each, nodes) for each in cluster.mds_command(name, "session ls")]
@@ -86,7 +97,9 @@ def sessions_at(
 
 
 def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
-    """One entry of `session ls`. Its metadata is what the client says of itself, and any of it may be missing."""
+    """One entry of `session ls`. Its metadata is what the client says of itself, and any of it may
+    be missing.
+    """
     metadata = session["client_metadata"]
     address = instance_of(session["inst"])
     kernel = metadata.get("kernel_version")
@@ -118,7 +131,9 @@ def clients_of_mgr(cluster: Cluster) -> dict[str, str]:
 
 
 def known_hostname(nodes: Mapping[str, str], hostname: str | None) -> str | None:
-    """A node that talks to Ceph from another address than the inventory's is still known by its name."""
+    """A node that talks to Ceph from another address than the inventory's is still known by its
+    name.
+    """
     return hostname if hostname in nodes.values() else None
 
 

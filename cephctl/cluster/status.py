@@ -17,7 +17,9 @@ ERASURE = 3
 
 @dataclass(frozen=True)
 class Pool(Record):
-    """A pool. `replication` is "2/1" (size/min_size), or "erasure" with them; used and available are in stored bytes."""
+    """A pool. `replication` is "2/1" (size/min_size), or "erasure" with them; used and available
+    are in stored bytes.
+    """
 
     name: str
     id: int
@@ -98,7 +100,9 @@ class ClusterStatus(Record):
 
 
 def read_status(cluster: Cluster) -> Generator[ClusterStatus]:
-    """One result, from five questions to the monitors; none of them needs a mgr. Usage figures stand still while no mgr is available."""
+    """One result, from five questions to the monitors; none of them needs a mgr. Usage figures
+    stand still while no mgr is available.
+    """
     status = cluster.command("status")
     health = cluster.command("health", detail="detail")
     dump = cluster.command("fs dump")

@@ -41,7 +41,9 @@ Need = Literal[
 
 
 class Layer(IntEnum):
-    """Where a cause lies. Of several the deepest is the primary one; the others are what it leads to."""
+    """Where a cause lies. Of several the deepest is the primary one; the others are what it leads
+    to.
+    """
 
     REACH = 0
     CLOCK = 1
@@ -62,7 +64,9 @@ class Scope(StrEnum):
 
 
 class Topic(StrEnum):
-    """What a check is about; `keys audit` runs those about keys, and says which nodes it could not ask."""
+    """What a check is about; `keys audit` runs those about keys, and says which nodes it could not
+    ask.
+    """
 
     MOUNT = "mount"
     KEYS = "keys"
@@ -73,8 +77,8 @@ class Topic(StrEnum):
 class Problem:
     """What one check found wrong. What is None or empty here is the check's own.
 
-    `host` names the machine of a Ceph daemon, on which the remedy is to be run. `code` is Ceph's own
-    health code.
+    `host` names the machine of a Ceph daemon, on which the remedy is to be run. `code` is Ceph's
+    own health code.
     """
 
     summary: str = ""
@@ -95,8 +99,9 @@ Judge = Callable[["View"], Iterator[Problem]]
 class Check:
     """A rule over facts, and all that depends on it.
 
-    `needs` are the sections of facts it reads: without one of them its result is UNKNOWN. With a finding that
-    `prevents_mount` no mount is taken away; one that `blocks_rotation` stops a rotation even as a warning.
+    `needs` are the sections of facts it reads: without one of them its result is UNKNOWN. With a
+    finding that `prevents_mount` no mount is taken away; one that `blocks_rotation` stops a
+    rotation even as a warning.
     """
 
     code: str
@@ -121,7 +126,9 @@ _CHECKS: dict[str, Check] = {}
 
 
 def load_checks() -> Mapping[str, Check]:
-    """All checks by code, in the order of their modules and lines: of equals the earlier is the cause."""
+    """All checks by code, in the order of their modules and lines: of equals the earlier is the
+    cause.
+    """
     import cephctl.doctor.checks  # noqa: F401 - declares them
 
     return _CHECKS

@@ -88,7 +88,9 @@ class EntityFacts:
 
 @dataclass(frozen=True)
 class ClusterFailure:
-    """Why the cluster did not answer, or not to the end. `unanswered`: it was silent, and did not refuse."""
+    """Why the cluster did not answer, or not to the end. `unanswered`: it was silent, and did not
+    refuse.
+    """
 
     message: str
     hint: str | None = None
@@ -113,7 +115,9 @@ class ClusterFacts:
 def read_facts(
     entity: str, inventory: Sequence[Node], sessions: bool, cluster: Cluster
 ) -> Generator[tuple[str, Any]]:
-    """Pairs of a field of ClusterFacts and its value, as they come; the maps first: they say which daemons nodes must reach."""
+    """Pairs of a field of ClusterFacts and its value, as they come; the maps first: they say which
+    daemons nodes must reach.
+    """
     yield "monmap", monmap_of(cluster.command("mon dump"))
     dump = cluster.command("fs dump")
     osds = cluster.command("osd dump")
@@ -200,7 +204,9 @@ def entity_facts(cluster: Cluster, entity: str) -> EntityFacts:
 def addresses(
     monmap: Monmap | None, daemons: Sequence[MdsDaemon], osds: Osdmap | None
 ) -> list[tuple[str, int]]:
-    """Host and port of every daemon that a node must reach: all monitors, the active MDS, the OSDs (a sample of many)."""
+    """Host and port of every daemon that a node must reach: all monitors, the active MDS, the OSDs
+    (a sample of many).
+    """
     monitors = [(each.host, each.port) for each in monmap.addresses] if monmap else []
     active = [Address.parse(each.address) for each in daemons if each.is_active and each.address]
     up = [each.address for each in osds.osds if each.address][:MAX_OSDS] if osds else []

@@ -1,4 +1,6 @@
-"""Test what the configuration says: the cluster, the file system, the tenants' root, the web nodes."""
+"""Test what the configuration says: the cluster, the file system, the tenants' root, the web
+nodes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a web node says of itself: the typed form of the node program's answer.
 
-The names of fields in JSON are the node program's (`cephctl/node/facts.py`). `parse` reads an answer once; what
-could not be read on the node is Unreadable, with the reason.
+The names of fields in JSON are the node program's (`cephctl/node/facts.py`). `parse` reads an
+answer once; what could not be read on the node is Unreadable, with the reason.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Requests:
 
 @dataclass(frozen=True)
 class Client:
-    """A kernel client in debugfs. `instance` is ip:port/nonce, None on kernels before 5.11; `sessions` by MDS rank."""
+    """A kernel client in debugfs. `instance` is ip:port/nonce, None on kernels before 5.11;
+    `sessions` by MDS rank.
+    """
 
     id: int
     fsid: str
@@ -131,7 +133,9 @@ class Dependent:
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A file that holds a key. `kind` is key, keyring, empty or garbled; None where it is not there."""
+    """A file that holds a key. `kind` is key, keyring, empty or garbled; None where it is not
+    there.
+    """
 
     path: str = ""
     exists: bool = False
@@ -209,13 +213,18 @@ class Process:
 
 @dataclass(frozen=True)
 class Holder(Process):
-    """A process that keeps a mount busy: one in the tree, or one that was detached (lazily unmounted)."""
+    """A process that keeps a mount busy: one in the tree, or one that was detached (lazily
+    unmounted).
+    """
 
     mount: Literal["live", "detached"]
     files: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.command} ({self.pid}, {self.unit or 'no unit'}) uses {self.files[0] if self.files else 'it'}"
+        return (
+            f"{self.command} ({self.pid}, {self.unit or 'no unit'}) uses "
+            f"{self.files[0] if self.files else 'it'}"
+        )
 
 
 @dataclass(frozen=True)

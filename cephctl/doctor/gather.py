@@ -27,7 +27,9 @@ from cephctl.ssh.connection import NodeFailed
 
 FORMAT = 2
 ADDRESS_SECONDS = 2.0
-"""How long a node that is connected waits for the cluster's addresses before it is asked without them."""
+"""How long a node that is connected waits for the cluster's addresses before it is asked without
+them.
+"""
 PROBE_SECONDS = 5.0
 
 
@@ -42,8 +44,8 @@ class Facts:
 
 @dataclass(frozen=True)
 class Looks:
-    """What to look at: the mounts (`probe` is how many seconds they get to answer; None does not access them), the
-    processes that keep them busy, the cluster, its MDS sessions.
+    """What to look at: the mounts (`probe` is how many seconds they get to answer; None does not
+    access them), the processes that keep them busy, the cluster, its MDS sessions.
     """
 
     probe: float | None = PROBE_SECONDS
@@ -94,7 +96,9 @@ def failure_of(error: CephctlError) -> ClusterFailure:
 
 
 def cluster_facts(known: dict[str, Any], failure: ClusterFailure | None) -> ClusterFacts:
-    """The sections that came; the others are unreadable for the reason that the cluster failed with."""
+    """The sections that came; the others are unreadable for the reason that the cluster failed
+    with.
+    """
     if failure:
         sections = [field.name for field in fields(ClusterFacts) if field.name != "failure"]
         known = {name: Unreadable(failure.message) for name in sections} | known
@@ -102,7 +106,9 @@ def cluster_facts(known: dict[str, Any], failure: ClusterFailure | None) -> Clus
 
 
 def node_facts(node: Node, answer: hosts.Answer | NodeFailed) -> NodeFacts:
-    """A node's answer, typed; one that is not what the node program sends is a failure of that node."""
+    """A node's answer, typed; one that is not what the node program sends is a failure of that
+    node.
+    """
     name, shard, address = node.name, node.shard, node.address
     if isinstance(answer, NodeFailed):
         failure = Failure(answer.code, answer.problem, answer.hint, answer.remedy)
@@ -116,7 +122,9 @@ def node_facts(node: Node, answer: hosts.Answer | NodeFailed) -> NodeFacts:
 
 
 def save(facts: Facts, path: str) -> None:
-    """Write facts to a file for `--from`. They contain no key, but names and addresses: only the owner may read it."""
+    """Write facts to a file for `--from`. They contain no key, but names and addresses: only the
+    owner may read it.
+    """
     document = {"format": FORMAT, **to_json(facts)}
     with writing(path):
         replace(path, json.dumps(document, indent=1, sort_keys=True) + "\n")

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from cephctl.doctor.facts import KernelLine
 
-# Pattern, name of the event, and the events it ends; the first pattern that fits counts. The wording is that of
-# net/ceph and fs/ceph of Linux 5.4 to 6.12; newer kernels put "[fsid client]: " behind the module's name.
+# Pattern, name of the event, and the events it ends; the first pattern that fits counts. The
+# wording is that of
+# net/ceph and fs/ceph of Linux 5.4 to 6.12; newer kernels put "[fsid client]: " behind the module's
+# name.
 TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"auth (protocol|method) '(cephx|x)' .*authentication failed: -13", "auth_refused", ()),
     (r"auth protocol 'cephx' authorization to (osd|mds)\d+ failed", "ticket_refused", ()),
@@ -59,8 +61,10 @@ def events(lines: Iterable[KernelLine], since: float | None) -> dict[str, Event]
     """The events that still hold, by name: of lines not older than `since` seconds (None: all).
 
     >>> log = [KernelLine(9.0, "ceph: mds0 hung")]
-    >>> sorted(events(log, None)), sorted(events([*log, KernelLine(1.0, "ceph: mds0 came back")], None))
-    (['mds_hung'], ['mds_back'])
+    >>> sorted(events(log, None))
+    ['mds_hung']
+    >>> sorted(events([*log, KernelLine(1.0, "ceph: mds0 came back")], None))
+    ['mds_back']
     """
     found: dict[str, Event] = {}
     for line in lines:

@@ -1,4 +1,6 @@
-"""What `node doctor` answers: the result of an examination, the list of checks, one check explained."""
+"""What `node doctor` answers: the result of an examination, the list of checks, one check
+explained.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class CheckRow(Record):
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for: codes of checks to run or not, a file to save the facts to, one to read them from instead."""
+    """What was asked for: codes of checks to run or not, a file to save the facts to, one to read
+    them from instead.
+    """
 
     names: Sequence[str] = ()
     only: Sequence[str] = ()
@@ -125,7 +129,9 @@ def status(facts: Facts, found: Diagnosis, threshold: Severity | None) -> ExitSt
 
 
 def for_nagios(found: Diagnosis) -> Outcome:
-    """One line, and the exit status of a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown."""
+    """One line, and the exit status of a monitoring plugin: 0 ok, 1 warning, 2 critical, 3
+    unknown.
+    """
     number, word = NAGIOS[max((each.severity for each in found.findings), default=Severity.OK)]
     bad = [f"{node.node} {node.code}" for node in found.nodes if node.code]
     shown = {node.code for node in found.nodes}

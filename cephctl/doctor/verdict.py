@@ -15,8 +15,9 @@ from cephctl.results import Column, Finding, Kind, Record, Severity
 UNREADABLE = "FACTS_UNREADABLE"
 UNREADABLE_TITLE = "Some facts could not be read"
 UNREADABLE_EXPLANATION = """\
-A check that cannot read what it needs is UNKNOWN, not OK: no debugfs, no root, an old kernel, no answer of the
-cluster. The finding lists each missing section, the reason, and the checks that were not run.
+A check that cannot read what it needs is UNKNOWN, not OK: no debugfs, no root, an old kernel, no
+answer of the cluster. The finding lists each missing section, the reason, and the checks that were
+not run.
 
 A check that ends with an internal error is UNKNOWN too, under its own code."""
 
@@ -25,7 +26,8 @@ A check that ends with an internal error is UNKNOWN too, under its own code."""
 class NodeVerdict(Record):
     """One node: the primary cause, its consequences, and warnings.
 
-    `severity` is that of the worst finding; `code`, `summary` and `remedy` are the cause's, or the worst warning's.
+    `severity` is that of the worst finding; `code`, `summary` and `remedy` are the cause's, or the
+    worst warning's.
     """
 
     node: str
@@ -177,7 +179,9 @@ def found_by(each: Check, problem: Problem, view: View) -> Found:
 
 
 def names(view: View) -> dict[str, str]:
-    """What the words of a remedy stand for. A remedy of the cluster that needs a node is for all of them."""
+    """What the words of a remedy stand for. A remedy of the cluster that needs a node is for all of
+    them.
+    """
     monitors = view.monitors
     return {
         NODE: view.node.name or "--all",
@@ -195,7 +199,9 @@ def prevents_mount(finding: Finding) -> bool:
 
 
 def blocks_rotation(finding: Finding) -> bool:
-    """Whether a rotation must not begin with it: an error, what is not known, or a warning that would become an error."""
+    """Whether a rotation must not begin with it: an error, what is not known, or a warning that
+    would become an error.
+    """
     each = load_checks().get(finding.code)
     return finding.severity in (Severity.ERR, Severity.UNKNOWN) or (
         each is not None and each.blocks_rotation
@@ -203,7 +209,9 @@ def blocks_rotation(finding: Finding) -> bool:
 
 
 def verdict(view: View, own: Iterable[Found], shared: Iterable[Found]) -> NodeVerdict:
-    """The primary cause is the deepest of the worst; with a node that cannot be asked nothing else counts."""
+    """The primary cause is the deepest of the worst; with a node that cannot be asked nothing else
+    counts.
+    """
     findings = sorted([*own, *(() if view.node.failure else shared)], key=lambda found: found.rank)
     errors = [found.finding for found in findings if found.finding.severity is Severity.ERR]
     warnings = tuple(

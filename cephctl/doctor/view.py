@@ -33,7 +33,9 @@ from cephctl.site import Site
 T = TypeVar("T")
 
 MOUNT_ATTEMPT_SECONDS = 150
-"""How long before the unit's last change a mount attempt can have begun: the kernel gives up after 60 s."""
+"""How long before the unit's last change a mount attempt can have begun: the kernel gives up after
+60 s.
+"""
 NOT_TRIED = "not tried"
 REACHED = ("ok", "silent", NOT_TRIED)
 """Words of `reach` with which nothing is said against the way to a daemon."""
@@ -57,7 +59,9 @@ class View:
     fleet: tuple[View, ...] = ()
 
     def unreadable(self, need: str) -> str | None:
-        """Why a section of facts is not there; None when it is. "cluster.X" is the cluster's side."""
+        """Why a section of facts is not there; None when it is. "cluster.X" is the cluster's
+        side.
+        """
         side, _, name = need.rpartition(".")
         section = getattr(self.cluster if side else self.node.facts, name)
         return section.reason if isinstance(section, Unreadable) else None
@@ -173,12 +177,16 @@ class View:
 
     @property
     def later(self) -> Severity | None:
-        """The severity of what only the next mount will meet: a warning while this one is up, else the check's own."""
+        """The severity of what only the next mount will meet: a warning while this one is up, else
+        the check's own.
+        """
         return Severity.WARN if self.is_mounted else None
 
     @cached_property
     def client(self) -> Client | None:
-        """The kernel client behind the mount: the youngest, for an older one can only be the zombie of a former mount."""
+        """The kernel client behind the mount: the youngest, for an older one can only be the zombie
+        of a former mount.
+        """
         clients = sorted(self.clients, key=lambda each: each.id)
         return clients[-1] if clients and self.is_mounted else None
 
@@ -230,7 +238,9 @@ class View:
 
     @cached_property
     def events(self) -> Mapping[str, Event]:
-        """What the kernel said since this client began; without a client, since the last attempt to mount."""
+        """What the kernel said since this client began; without a client, since the last attempt to
+        mount.
+        """
         return events(known(self.node.facts.kernel_log, ()), self._since)
 
     @property
@@ -297,11 +307,15 @@ class View:
         return probe is not None and probe.hangs
 
     def reach(self, host: str, port: int) -> str:
-        """How the node reached a port: ok, silent (no banner), refused, timeout, no route, not tried."""
+        """How the node reached a port: ok, silent (no banner), refused, timeout, no route, not
+        tried.
+        """
         return self.network.get(f"{host}:{port}", NOT_TRIED)
 
     def is_refused_everywhere(self, host: str, port: int) -> bool:
-        """Whether every node that tried was refused: nothing listens there; no way is closed to one node."""
+        """Whether every node that tried was refused: nothing listens there; no way is closed to one
+        node.
+        """
         words = {each.reach(host, port) for each in self.fleet} - {NOT_TRIED}
         return (
             words == {"refused"} and len([each for each in self.fleet if not each.node.failure]) > 1

@@ -1,4 +1,6 @@
-"""Work that may block for ever, in a child that is killed at its deadline and then abandoned, not waited for."""
+"""Work that may block for ever, in a child that is killed at its deadline and then abandoned, not
+waited for.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from typing import Any, Callable
 
 
 class Child:
-    """One forked child. It sends JSON lines; the last one is its result. Its output is no part of ours, so that it cannot keep
-    the SSH channel open when it outlives us in an unkillable sleep.
+    """One forked child. It sends JSON lines; the last one is its result. Its output is no part of
+    ours, so that it cannot keep the SSH channel open when it outlives us in an unkillable sleep.
     """
 
     def __init__(self, work: Callable[[Callable[[Any], None]], None]) -> None:
@@ -46,7 +48,9 @@ class Child:
             self.messages += [json.loads(line.decode()) for line in lines]
 
     def abandon(self) -> None:
-        """Kill it and look away: a process in an uninterruptible sleep dies when the kernel lets it."""
+        """Kill it and look away: a process in an uninterruptible sleep dies when the kernel lets
+        it.
+        """
         try:
             os.kill(self.pid, signal.SIGKILL)
             os.close(self._reader)
@@ -67,7 +71,9 @@ class Child:
 
 
 def bounded(work: Callable[[], Any], seconds: float) -> Any:
-    """What a function returns, from a child that may block in the kernel. TimeoutError when it does."""
+    """What a function returns, from a child that may block in the kernel. TimeoutError when it
+    does.
+    """
     child = Child(lambda say: say(outcome(work)))
     if not child.wait(time.monotonic() + seconds) or not child.messages:
         child.abandon()

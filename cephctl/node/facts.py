@@ -16,7 +16,9 @@ BOUND_SECONDS = 4.0
 
 
 def facts(request: Json) -> Json:
-    """The request has path, entity, conf, secret, keyring, sentinel, addresses, probe (seconds, or None for none)."""
+    """The request has path, entity, conf, secret, keyring, sentinel, addresses, probe (seconds, or
+    None for none).
+    """
     begun = time.monotonic()
     answer: Json = {
         "clock": {"start": time.time()},
@@ -104,7 +106,9 @@ def zombies(answer: Json) -> bool:
 
 
 def hanging(answer: Json, results: Json) -> Json:
-    """What the client still waits for, read again while a probe hangs: the same requests as before are not moving."""
+    """What the client still waits for, read again while a probe hangs: the same requests as before
+    are not moving.
+    """
     if any(each["status"] == "hung" for each in results.values()) and isinstance(
         answer["clients"], list
     ):
@@ -185,7 +189,9 @@ def file_facts(request: Json, unit: Json) -> Json:
 
 
 def directory(path: str, top: Json | None) -> Json:
-    """The mount point itself, where nothing is mounted on it: is it there, and did somebody write below it?"""
+    """The mount point itself, where nothing is mounted on it: is it there, and did somebody write
+    below it?
+    """
     if top:
         return {"mounted": True}
     if not os.path.isdir(path):

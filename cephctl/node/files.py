@@ -1,4 +1,6 @@
-"""The files that a mount is made with: what kind of thing each holds, whose it is, and never its content."""
+"""The files that a mount is made with: what kind of thing each holds, whose it is, and never its
+content.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def secret_facts(path: str) -> Json:
 def secret_class(content: bytes) -> Json:
     """What mount.ceph would find.
 
-    >>> [secret_class(c)["class"] for c in (b"", b"[client.web]\\n", b"key = x", b"AQ==", b"not base64")]
+    >>> [secret_class(c)["class"] for c in (b"", b"[client.web]\\n", b"key = x", b"AQ==", b"x y")]
     ['empty', 'keyring', 'keyring', 'garbled', 'garbled']
     """
     text = content.decode("latin-1")
@@ -62,7 +64,9 @@ def secret_class(content: bytes) -> Json:
 
 
 def key_facts(text: str) -> Json:
-    """A key by its header and fingerprint (of the secret bytes alone: the header does not authenticate)."""
+    """A key by its header and fingerprint (of the secret bytes alone: the header does not
+    authenticate).
+    """
     # Slow to import: OpenSSL is behind it.
     import base64
     import hashlib
@@ -119,7 +123,9 @@ def sections_of(text: str) -> dict[str, dict[str, str]]:
 
 
 def fstab(target: str) -> list[Json]:
-    """The lines of fstab that are about Ceph or about this directory; a secret in one is reported, not shown."""
+    """The lines of fstab that are about Ceph or about this directory; a secret in one is reported,
+    not shown.
+    """
     lines = []
     for number, raw in enumerate(
         (content_of("/etc/fstab") or b"").decode("latin-1").splitlines(), start=1

@@ -1,4 +1,6 @@
-"""Who keeps a mount from going away: open files, working and root directories, mapped files; found without touching them."""
+"""Who keeps a mount from going away: open files, working and root directories, mapped files; found
+without touching them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ MOST_NAMED = 5
 
 
 class Mounts:
-    """The mounts of all namespaces of this node: their ids, those of Ceph's, and the devices of these as maps writes them."""
+    """The mounts of all namespaces of this node: their ids, those of Ceph's, and the devices of
+    these as maps writes them.
+    """
 
     def __init__(self) -> None:
         self.known: set[int] = set()
@@ -32,7 +36,9 @@ class Mounts:
 
 
 def holders() -> list[Json]:
-    """Processes that hold something of a Ceph mount, or of a mount that is in no namespace any more: `mount` is "live" or "detached"."""
+    """Processes that hold something of a Ceph mount, or of a mount that is in no namespace any
+    more: `mount` is "live" or "detached".
+    """
     processes = [name for name in os.listdir("/proc") if name.isdigit()]
     mounts, spaces = Mounts(), set()
     for name in processes:
@@ -89,7 +95,9 @@ def holds(pid: str, mounts: Mounts) -> list[tuple[str, str]]:
 
 
 def mount_ids(folder: str) -> Iterator[tuple[int, str]]:
-    """The mount of every file a process has open, and of its cwd and root. O_PATH on a magic link asks no file system."""
+    """The mount of every file a process has open, and of its cwd and root. O_PATH on a magic link
+    asks no file system.
+    """
     for name in os.listdir(folder + "/fd"):
         if number := mount_id(f"{folder}/fdinfo/{name}"):
             yield number, os.readlink(f"{folder}/fd/{name}")
@@ -130,7 +138,9 @@ def unit_in(text: str) -> str | None:
 
 
 def is_service(pin: Json) -> bool:
-    """Whether a holder is a part of the platform, to be stopped and started; else it is somebody's session, who is asked before."""
+    """Whether a holder is a part of the platform, to be stopped and started; else it is somebody's
+    session, who is asked before.
+    """
     unit = str(pin["unit"])
     return unit.endswith(".service") and not unit.startswith(("user@", "ssh"))
 

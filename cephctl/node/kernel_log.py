@@ -17,7 +17,9 @@ RECORD = 8192
 
 
 def kernel_log() -> list[Json]:
-    """The last lines that concern Ceph: `age` in seconds, `text`. PermissionError where /dev/kmsg is not ours to read."""
+    """The last lines that concern Ceph: `age` in seconds, `text`. PermissionError where /dev/kmsg
+    is not ours to read.
+    """
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     descriptor = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
     found: list[Json] = []

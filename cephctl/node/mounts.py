@@ -1,4 +1,6 @@
-"""What the kernel of this node knows of its mounts and its Ceph clients, read without touching a mount."""
+"""What the kernel of this node knows of its mounts and its Ceph clients, read without touching a
+mount.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ MOST_LINES = 50
 
 
 def mounts() -> list[Json]:
-    """Every line of mountinfo, in the kernel's order: of two on one target the later lies on top."""
+    """Every line of mountinfo, in the kernel's order: of two on one target the later lies on
+    top.
+    """
     with open("/proc/self/mountinfo", errors="surrogateescape") as file:
         return [parse(line) for line in file]
 
@@ -34,8 +38,8 @@ def mount_id(fdinfo: str) -> int | None:
 def parse(line: str) -> Json:
     """One line of mountinfo.
 
-    >>> parse("168 25 0:41 / /var/www/my\\\\040dir rw shared:68 - ceph 10.0.0.1:/ rw,name=web,secret=<hidden>")["target"]
-    '/var/www/my dir'
+    >>> parse("168 25 0:41 / /my\\\\040dir rw shared:68 - ceph 10.0.0.1:/ rw,name=web")["target"]
+    '/my dir'
     """
     left, _, right = line.rstrip("\n").partition(" - ")
     number, parent, device, root, target, options = left.split(" ")[:6]
@@ -58,7 +62,8 @@ def unescape(text: str) -> str:
 
 
 def without_secret(text: str) -> str:
-    """Mount options, whatever text they stand in, without the secret that somebody may have put there.
+    """Mount options, whatever text they stand in, without the secret that somebody may have put
+    there.
 
     >>> without_secret("name=web,secret=AQB1==,noatime secretfile=/x")
     'name=web,secret=<hidden>,noatime secretfile=/x'
@@ -71,7 +76,8 @@ def ceph_mounts() -> list[Json]:
 
 
 def clients(with_requests: bool = True) -> list[Json]:
-    """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and FileNotFoundError say why not.
+    """Every Ceph client that lives in this kernel, with or without a mount. PermissionError and
+    FileNotFoundError say why not.
 
     Reading the requests can block on a mutex of a client that hangs; all else never did.
     """
@@ -92,7 +98,9 @@ def clients(with_requests: bool = True) -> list[Json]:
 
 
 def client(name: str, with_requests: bool) -> Json:
-    """One directory of debugfs. `instance` is ip:port/nonce, and None on kernels that do not tell it (before 5.11)."""
+    """One directory of debugfs. `instance` is ip:port/nonce, and None on kernels that do not tell
+    it (before 5.11).
+    """
     fsid, _, number = name.rpartition(".client")
     status, sessions = lines_of(name, "status"), lines_of(name, "mds_sessions")
     instance = re.search(r"\((?:\d+)\)(\S+)", " ".join(status))

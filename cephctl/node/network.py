@@ -1,4 +1,6 @@
-"""Which of Ceph's daemons this node reaches. Each of them speaks first, so one that stays silent is frozen."""
+"""Which of Ceph's daemons this node reaches. Each of them speaks first, so one that stays silent is
+frozen.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ ANSWERS = {
 
 
 def reach(addresses: list[list[Any]], seconds: float = SECONDS) -> dict[str, str]:
-    """All at once: "host:port" to "ok", "silent" (connected, no banner), "refused", "timeout", "no route" or an errno's name."""
+    """All at once: "host:port" to "ok", "silent" (connected, no banner), "refused", "timeout", "no
+    route" or an errno's name.
+    """
     answers: dict[str, str] = {}
     waiting: dict[int, socket.socket] = {}
     names: dict[int, str] = {}

@@ -1,7 +1,8 @@
-"""Three questions to the mount, one per kind of daemon, each in a child that may hang: the monitors, the MDS, the OSDs.
+"""Three questions to the mount, one per kind of daemon, each in a child that may hang: the
+monitors, the MDS, the OSDs.
 
-None creates anything and none syncs: a create can succeed without an MDS and be carried out later, and a sync that hangs
-cannot be killed (both measured on Linux 6.1).
+None creates anything and none syncs: a create can succeed without an MDS and be carried out later,
+and a sync that hangs cannot be killed (both measured on Linux 6.1).
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ BLOCK = 4096
 
 
 def start(request: Json, mount: int) -> dict[str, Child]:
-    """Start the probes of the mount with this id. What another mount would answer does not count."""
+    """Start the probes of the mount with this id. What another mount would answer does not
+    count.
+    """
     path, sentinel = request["path"], request["sentinel"]
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
     asks: dict[str, Callable[[int, Callable[[Any], None]], None]] = {"mon": ask_mon, "mds": ask_mds}
@@ -36,7 +39,9 @@ def start(request: Json, mount: int) -> dict[str, Child]:
 def probe(
     name: str, path: str, mount: int, ask: Callable[[int, Callable[[Any], None]], None]
 ) -> Callable[[Callable[[Any], None]], None]:
-    """The child's work: one at a time on this node, on the mount that is meant, its answer timed."""
+    """The child's work: one at a time on this node, on the mount that is meant, its answer
+    timed.
+    """
 
     def work(say: Callable[[Any], None]) -> None:
         # Whoever still hangs in the same question holds the lock: no pile of stuck processes.
@@ -71,7 +76,9 @@ def probe(
 
 
 def on_mount(fd: int, mount: int) -> None:
-    """After a half-done umount a path answers from the root file system; the id of a descriptor's mount asks nobody."""
+    """After a half-done umount a path answers from the root file system; the id of a descriptor's
+    mount asks nobody.
+    """
     if mount_id(f"/proc/self/fdinfo/{fd}") != mount:
         raise OSError(errno.ESTALE, "another mount")
 
@@ -100,7 +107,9 @@ def ask_mds(fd: int, say: Callable[[Any], None]) -> None:
 
 
 def ask_osd(path: str, mount: int, write: bool, say: Callable[[Any], None]) -> None:
-    """Read a block of a file that is there, past the page cache. `say` tells how far it came: opening it asks the MDS."""
+    """Read a block of a file that is there, past the page cache. `say` tells how far it came:
+    opening it asks the MDS.
+    """
     fd = os.open(path, (os.O_RDWR if write else os.O_RDONLY) | os.O_DIRECT)
     on_mount(fd, mount)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -114,7 +123,9 @@ def ask_osd(path: str, mount: int, write: bool, say: Callable[[Any], None]) -> N
 
 
 def results(children: dict[str, Child], end: float) -> dict[str, Json]:
-    """What each probe answered. One that is still silent at the end is killed and left behind: "hung", with where it sleeps."""
+    """What each probe answered. One that is still silent at the end is killed and left behind:
+    "hung", with where it sleeps.
+    """
     return {name: result(child, end) for name, child in children.items()}
 
 

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import signal
 import time
 from typing import Any, Callable
 
 from cephctl.node import holders, systemd
 from cephctl.node.mounts import Json
 
+LOCK = "/run/cephctl/mount.lock"
+BUSY = "another cephctl is changing this node's mount"
 STOPPED = "/run/cephctl/stopped"
 FORCE, DETACH = 1, 2
+
+
+class Stuck(Exception):
+    """A step could not be done; what was done before it stands in the report."""
 
 
 def name(pin: Json) -> str:
@@ -19,7 +27,9 @@ def name(pin: Json) -> str:
 
 
 def remember(services: list[str]) -> None:
-    """The services that were stopped, for the next mount: of this run, or of another after a crash."""
+    """The services that were stopped, for the next mount: of this run, or of another after a
+    crash.
+    """
     if not services:
         if os.path.exists(STOPPED):
             os.unlink(STOPPED)
@@ -62,7 +72,9 @@ def unmounting(path: str, flags: int) -> Callable[[Callable[[Any], None]], None]
 
 
 def umount2(path: str, flags: int) -> str:
-    """The system call itself: umount(8) looks at the path first, and hangs there when the MDS is dead."""
+    """The system call itself: umount(8) looks at the path first, and hangs there when the MDS is
+    dead.
+    """
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -86,3 +98,25 @@ def tried(happened: Callable[[], bool]) -> bool:
         return happened()
     except TimeoutError:
         return False
+
+
+def execute(
+    procedure: Any, report: Callable[[str | None], Json], *parts: Callable[[Any], None]
+) -> Json:
+    """One at a time on this node; the second is told so."""
+    os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
+    # lockf, which children do not inherit: an umount that still flushes must not keep it.
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return report(BUSY)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        for part in parts:
+            part(procedure)
+    except Stuck as stuck:
+        return report(str(stuck))
+    except Exception as error:  # noqa: BLE001 - the report must say how the node is left
+        return report(f"{type(error).__name__}: {error}")
+    return report(None)

@@ -1,4 +1,6 @@
-"""Put a mount's files in place: only what differs, each at once or not at all, with the right owner and mode."""
+"""Put a mount's files in place: only what differs, each at once or not at all, with the right owner
+and mode.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ RELOAD_SECONDS = 30
 
 
 def push(request: Json) -> Json:
-    """Each of request["files"] has path, mode, kind ("secret", "keyring", "settings") and what it is to hold. Changes are told as
-    {path, what, before, after}; keys by fingerprint. With `write` false nothing is written.
+    """Each of request["files"] has path, mode, kind ("secret", "keyring", "settings") and what it
+    is to hold. Changes are told as {path, what, before, after}; keys by fingerprint. With `write`
+    false nothing is written.
     """
     changes: list[Json] = []
     for wanted in request["files"]:
@@ -27,7 +30,9 @@ def push(request: Json) -> Json:
 
 
 def told_systemd(request: Json, changes: list[Json]) -> str | None:
-    """Have systemd read a unit that was changed, and enable it; or what kept it from that. Without a unit there is nothing to do."""
+    """Have systemd read a unit that was changed, and enable it; or what kept it from that. Without
+    a unit there is nothing to do.
+    """
     unit = request["enable"]
     if unit is None:
         return None
@@ -43,7 +48,9 @@ def told_systemd(request: Json, changes: list[Json]) -> str | None:
 
 
 def remove(request: Json) -> Json:
-    """Remove files that are of no more use; those that were there are told. With `write` false they stay."""
+    """Remove files that are of no more use; those that were there are told. With `write` false they
+    stay.
+    """
     there = [path for path in request["paths"] if os.path.lexists(path)]
     for path in there if request["write"] else ():
         os.unlink(path)
@@ -55,7 +62,9 @@ def plan_secret(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
 
 
 def plan_keyring(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
-    """A keyring of one entity; what else the file holds is not ours to keep: it is named after the entity."""
+    """A keyring of one entity; what else the file holds is not ours to keep: it is named after the
+    entity.
+    """
     section = files.sections_of((before or b"").decode("latin-1")).get(wanted["entity"], {})
     return plan_key(
         wanted,
@@ -72,7 +81,9 @@ def plan_key(wanted: Json, before: bytes | None, old: Json) -> tuple[bytes, list
 
 
 def plan_settings(wanted: Json, before: bytes | None) -> tuple[bytes, list[Json]]:
-    """Lines "name = value" of one section: those that differ are replaced, all others stay as they are."""
+    """Lines "name = value" of one section: those that differ are replaced, all others stay as they
+    are.
+    """
     if before is None:
         return wanted["content"].encode(), [{"what": "file", "before": None, "after": "created"}]
     text, changes = before.decode("utf-8", "surrogateescape"), []
@@ -133,8 +144,10 @@ def setting(text: str, section: str, name: str) -> str | None:
 def replaced(text: str, section: str, name: str, value: str) -> str:
     r"""The text with this setting, in its old place or at the section's beginning.
 
-    >>> replaced("[Mount]\nWhat=a:/\n", "Mount", "What", "b:/"), replaced("[x]\n", "Mount", "What", "b:/")
-    ('[Mount]\nWhat=b:/\n', '[x]\n\n[Mount]\nWhat=b:/\n')
+    >>> replaced("[Mount]\nWhat=a:/\n", "Mount", "What", "b:/")
+    '[Mount]\nWhat=b:/\n'
+    >>> replaced("[x]\n", "Mount", "What", "b:/")
+    '[x]\n\n[Mount]\nWhat=b:/\n'
     """
     span = section_span(text, section)
     line = "{}{}{}\n".format(name, " = " if " " in name or name.islower() else "=", value)

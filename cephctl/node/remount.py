@@ -1,15 +1,15 @@
 """Unmount and mount again, with the services that depend on the mount.
 
-It runs to its end on the node even when the SSH connection breaks: a node is never left in between because of that.
+It runs to its end on the node even when the SSH connection breaks: a node is never left in between
+because of that.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import time
-from typing import Any, Callable
+from typing import Callable
 
 from cephctl.node import holders, kernel_log, mounts, probes, systemd
 from cephctl.node.children import Child
@@ -17,7 +17,9 @@ from cephctl.node.mounts import Json
 from cephctl.node.procedure import (
     DETACH,
     FORCE,
+    Stuck,
     busy,
+    execute,
     idle,
     name,
     remember,
@@ -27,16 +29,10 @@ from cephctl.node.procedure import (
     wait_until,
 )
 
-LOCK = "/run/cephctl/mount.lock"
-BUSY = "another cephctl is changing this node's mount"
 UMOUNT_SECONDS = 10.0
 STOP_SECONDS = 20.0
 GONE_SECONDS = 5.0
 PROBE_SECONDS = 15.0
-
-
-class Stuck(Exception):
-    """A step could not be done; what was done before it stands in the report."""
 
 
 class Procedure:
@@ -115,7 +111,9 @@ class Procedure:
         self.step("see the old client go", self.see_it_go)
 
     def look(self) -> str | None:
-        """The services to stop: those that hold something, and those that systemd would stop with the unit."""
+        """The services to stop: those that hold something, and those that systemd would stop with
+        the unit.
+        """
         shown = systemd.show([self.unit], "RequiredBy,BoundBy,ActiveState")[0]
         tied = [
             each
@@ -153,7 +151,8 @@ class Procedure:
         ended = wait_until(lambda: not still_running(self.stopped), STOP_SECONDS)
         if ended:
             return None
-        # What hangs in the mount can still be killed, as a rule; what cannot stays behind as a zombie's holder.
+        # What hangs in the mount can still be killed, as a rule; what cannot stays behind as a
+        # zombie's holder.
         systemd.run("systemctl", "kill", "-s", "KILL", *self.stopped)
         wait_until(lambda: not still_running(self.stopped), 3)
         left = still_running(self.stopped)
@@ -172,7 +171,9 @@ class Procedure:
         return "some do not end"
 
     def umount(self) -> str | None:
-        """Plain, then forced, then lazy. Each in a child: it can hang for minutes after the mount is out of sight."""
+        """Plain, then forced, then lazy. Each in a child: it can hang for minutes after the mount
+        is out of sight.
+        """
         before = len(self.here())
         problem = ""
         for way, flags in (("", 0), ("forced", FORCE), ("lazily", DETACH)):
@@ -318,33 +319,16 @@ class Procedure:
         return None
 
 
-def execute(procedure: Procedure, *parts: Callable[[Any], None]) -> Json:
-    """One at a time on this node; the second is told so."""
-    os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
-    # lockf, which children do not inherit: an umount that still flushes must not keep it.
-    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return procedure.report(BUSY)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        for part in parts:
-            part(procedure)
-    except Stuck as stuck:
-        return procedure.report(str(stuck))
-    except Exception as error:  # noqa: BLE001 - the report must say how the node is left
-        return procedure.report(f"{type(error).__name__}: {error}")
-    return procedure.report(None)
-
-
 def remount(request: Json) -> Json:
-    return execute(Procedure(request), Procedure.down, Procedure.up)
+    procedure = Procedure(request)
+    return execute(procedure, procedure.report, Procedure.down, Procedure.up)
 
 
 def mount(request: Json) -> Json:
-    return execute(Procedure(request), Procedure.alone, Procedure.up)
+    procedure = Procedure(request)
+    return execute(procedure, procedure.report, Procedure.alone, Procedure.up)
 
 
 def umount(request: Json) -> Json:
-    return execute(Procedure(request), Procedure.down)
+    procedure = Procedure(request)
+    return execute(procedure, procedure.report, Procedure.down)

@@ -1,8 +1,10 @@
-"""Change the credentials of a mount that is in use: a new mount is made beside it and verified, then takes its place.
+"""Change the credentials of a mount that is in use: a new mount is made beside it and verified,
+then takes its place.
 
-The new mount is staged on a private tmpfs, since a mount below a shared one cannot be moved. Detaching the old one and moving the new one
-into its place are two system calls of one process: about 3 ms in which a path of the mount is not found (measured, Linux 6.1, emulated).
-What still holds the old mount is reloaded, or restarted, so that the old client ends.
+The new mount is staged on a private tmpfs, since a mount below a shared one cannot be moved.
+Detaching the old one and moving the new one into its place are two system calls of one process:
+about 3 ms in which a path of the mount is not found (measured, Linux 6.1, emulated). What still
+holds the old mount is reloaded, or restarted, so that the old client ends.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from cephctl.node import holders, mounts, probes, systemd
 from cephctl.node.children import Child
 from cephctl.node.facts import package_version
 from cephctl.node.mounts import Json
-from cephctl.node.procedure import DETACH, idle, name, umount2, wait_until
-from cephctl.node.remount import Procedure, Stuck, execute
+from cephctl.node.procedure import DETACH, Stuck, execute, idle, name, umount2, wait_until
+from cephctl.node.remount import Procedure
 
 FOLDER = "/run/cephctl/stage"
 STAGE = FOLDER + "/mount"
@@ -31,7 +33,9 @@ GONE_SECONDS = 10.0
 
 
 def look(request: Json) -> Json:
-    """What is mounted and as whom, what a former attempt left, what the node has room for and could use."""
+    """What is mounted and as whom, what a former attempt left, what the node has room for and could
+    use.
+    """
     path = request["path"]
     here = [dict(each, name=entity_of(each)) for each in mounts.mounts_on(path)]
     return {
@@ -84,7 +88,9 @@ class Switch(Procedure):
         self.step("see the old client go", self.see_it_go)
 
     def refuse_what_would_be_lost(self, here: list[Json]) -> None:
-        """Detaching takes mounts below with it; another mount of the same keeps the old client alive; a mount hides what lies there."""
+        """Detaching takes mounts below with it; another mount of the same keeps the old client
+        alive; a mount hides what lies there.
+        """
         if not here and os.listdir(self.path):
             raise Stuck(
                 f"nothing is mounted, and {self.path} contains files, which a mount would hide"
@@ -114,7 +120,9 @@ class Switch(Procedure):
         return None
 
     def mount_at(self, target: str) -> None:
-        """As the unit would, but with the name and key that were sent. The key is in memory alone, at a descriptor of mount's."""
+        """As the unit would, but with the name and key that were sent. The key is in memory alone,
+        at a descriptor of mount's.
+        """
         import subprocess
 
         source, options = self.asked_for()
@@ -148,7 +156,9 @@ class Switch(Procedure):
             )
 
     def asked_for(self) -> tuple[str, list[str]]:
-        """Source and options of the unit's file, or those that were sent where there is none; without whom and with what key."""
+        """Source and options of the unit's file, or those that were sent where there is none;
+        without whom and with what key.
+        """
         shown = systemd.show([self.unit], "FragmentPath")[0]
         unit = systemd.unit_file(shown.get("FragmentPath", ""))
         options = unit.get("Options") or self.request["options"]
@@ -180,7 +190,9 @@ class Switch(Procedure):
         return "client {}".format(fresh[-1]["instance"] or fresh[-1]["id"])
 
     def swap(self) -> str | None:
-        """In a child, for what cleans up behind a detached mount can hang. The new mount is moved before that begins."""
+        """In a child, for what cleans up behind a detached mount can hang. The new mount is moved
+        before that begins.
+        """
         mounted = bool(self.here())
         child = Child(lambda say: say(exchange(self.path, mounted)))
         end = time.monotonic() + SWAP_SECONDS
@@ -197,7 +209,8 @@ class Switch(Procedure):
         gap = answer.get("gap")
         self.gap = gap if isinstance(gap, float) else None
         if answer.get("error") and not self.here():
-            # Should a kernel refuse the move, the place is empty by now: the same mount once more, at its place.
+            # Should a kernel refuse the move, the place is empty by now: the same mount once more,
+            # at its place.
             self.mount_at(self.path)
             return "mounted anew in its place, for the move failed: {}".format(answer["error"])
         if answer.get("error"):
@@ -205,7 +218,9 @@ class Switch(Procedure):
         return None if self.gap is None else f"{self.gap} ms without a mount"
 
     def revive(self) -> str | None:
-        """Systemd may have seen the moment without a mount, and have stopped what is bound to it."""
+        """Systemd may have seen the moment without a mount, and have stopped what is bound to
+        it.
+        """
         time.sleep(0.2)
         # Services that are started while it still thinks so would make it mount once more, on top.
         wait_until(
@@ -218,7 +233,9 @@ class Switch(Procedure):
         return " ".join(fallen) or None
 
     def let_go(self) -> str | None:
-        """Reload is enough for who opens paths anew, as nginx does with its logs; the others are restarted."""
+        """Reload is enough for who opens paths anew, as nginx does with its logs; the others are
+        restarted.
+        """
         done = []
         for verb, seconds in (("reload", RELOAD_SECONDS), ("restart", RESTART_SECONDS)):
             services = services_of_detached()
@@ -277,7 +294,8 @@ def services_of_detached() -> list[str]:
 
 def exchange(path: str, mounted: bool) -> Json:
     """Detach what is there, move the staged mount to its place; milliseconds between the two."""
-    # As long as this is open the old mount is not cleaned up, which could take any time: the move does not wait for that.
+    # As long as this is open the old mount is not cleaned up, which could take any time: the move
+    # does not wait for that.
     old = os.open(path, os.O_PATH)
     begun = time.monotonic()
     if mounted:
@@ -314,5 +332,5 @@ def clear() -> str | None:
 
 def switch(request: Json) -> Json:
     """request: path, entity, key, source, options, sentinel, mount_seconds."""
-    work: Callable[[Any], None] = Switch.carry_out
-    return execute(Switch(request), work)
+    procedure = Switch(request)
+    return execute(procedure, procedure.report, Switch.carry_out)

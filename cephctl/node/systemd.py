@@ -10,8 +10,10 @@ from cephctl.node.mounts import Json, without_secret
 SECONDS = 8
 UNITS = {"h": 3600, "min": 60, "m": 60, "s": 1, "": 1, "ms": 0.001, "us": 0.000001}
 PROPERTIES = (
-    "Id LoadState ActiveState SubState Result UnitFileState FragmentPath DropInPaths NeedDaemonReload What Where Type Options "
-    "TimeoutUSec After Before RequiredBy WantedBy BoundBy StateChangeTimestampMonotonic ActiveEnterTimestampMonotonic ExecMount "
+    "Id LoadState ActiveState SubState Result UnitFileState FragmentPath DropInPaths "
+    "NeedDaemonReload What Where Type Options "
+    "TimeoutUSec After Before RequiredBy WantedBy BoundBy StateChangeTimestampMonotonic "
+    "ActiveEnterTimestampMonotonic ExecMount "
     "SourcePath TriggeredBy"
 )
 SERVICE_PROPERTIES = (
@@ -96,7 +98,9 @@ def unit_facts(path: str) -> Json:
 
 
 def unit_file(path: str) -> dict[str, str]:
-    """The [Mount] settings of the file itself: the live properties follow mountinfo once it is mounted."""
+    """The [Mount] settings of the file itself: the live properties follow mountinfo once it is
+    mounted.
+    """
     values: dict[str, str] = {}
     try:
         with open(path) as file:

@@ -15,7 +15,9 @@ from cephctl.results import Column, Kind, Outcome, Proposal, Record, Table
 
 @dataclass(frozen=True)
 class NodeService(Record):
-    """A node in HAProxy. `status` is UP, DOWN, DRAIN or MAINT; `sessions` are its running requests."""
+    """A node in HAProxy. `status` is UP, DOWN, DRAIN or MAINT; `sessions` are its running
+    requests.
+    """
 
     node: str
     backend: str
@@ -31,7 +33,9 @@ class NodeService(Record):
 
 
 def drain(deps: Deps, nodes: Sequence[Node], force: bool) -> Proposal:
-    """Out of service, one after the other; the last server of a backend that is up stays, unless forced."""
+    """Out of service, one after the other; the last server of a backend that is up stays, unless
+    forced.
+    """
 
     def out(haproxy: HAProxy, node: Node) -> None:
         servers = haproxy.servers(node.shard).values()

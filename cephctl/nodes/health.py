@@ -22,7 +22,9 @@ PROBES = ("mon", "mds", "osd")
 
 @dataclass(frozen=True)
 class NodeHealth(Record):
-    """The mount of one node in one line. The last four fields are what the platform's heartbeat carries."""
+    """The mount of one node in one line. The last four fields are what the platform's heartbeat
+    carries.
+    """
 
     node: str
     shard: str
@@ -43,7 +45,9 @@ class NodeHealth(Record):
 
 @dataclass(frozen=True)
 class NodeProbe(Record):
-    """One of the three probes of one node's mount. `status` is ok, hung, busy, error or not mounted."""
+    """One of the three probes of one node's mount. `status` is ok, hung, busy, error or not
+    mounted.
+    """
 
     node: str
     daemon: str

@@ -1,4 +1,6 @@
-"""The files of a mount: what the configuration and the cluster want on every node, and how they are written there."""
+"""The files of a mount: what the configuration and the cluster want on every node, and how they are
+written there.
+"""
 
 from __future__ import annotations
 
@@ -219,7 +221,9 @@ def push(
     write: bool,
     unit: bool = True,
 ) -> Iterator[FileChange | CephctlError]:
-    """How each node differs from these files; with `write` they are written. With `unit` the unit is enabled, too."""
+    """How each node differs from these files; with `write` they are written. With `unit` the unit
+    is enabled, too.
+    """
     deps.tell(f"{'writing' if write else 'comparing'} files on {len(nodes)} nodes")
     enable = unit_name(deps.site.path) if unit else None
     arguments = {"files": files, "write": write, "enable": enable}

@@ -1,4 +1,6 @@
-"""Mount, umount and remount web nodes: one after the other, and no further than the first that fails."""
+"""Mount, umount and remount web nodes: one after the other, and no further than the first that
+fails.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from cephctl.site import request
 from cephctl.ssh.connection import NodeFailed
 from cephctl.ssh.hosts import Question
 
-# Beyond what the kernel takes for a mount: the services' stop and start, three tiers of umount, the probes.
+# Beyond what the kernel takes for a mount: the services' stop and start, three tiers of umount, the
+# probes.
 REMOUNT_SECONDS = 120
 MOUNT_SECONDS = 75
 VERBS = {"mount": "mounted", "umount": "unmounted", "remount": "remounted"}
@@ -68,7 +71,9 @@ class Report:
 
 @dataclass(frozen=True)
 class NodeChange(Record):
-    """What became of one node. `state` is "mounted", "not mounted" or "unknown"; `stopped` are services that do not run now."""
+    """What became of one node. `state` is "mounted", "not mounted" or "unknown"; `stopped` are
+    services that do not run now.
+    """
 
     node: str
     result: str
@@ -154,7 +159,8 @@ def blocking(verdict: NodeVerdict) -> Finding | None:
 def busy(
     order: Order, view: View, hint: str = "end them, or kill them with --kill"
 ) -> Iterator[CephctlError]:
-    """Processes outside services use the mount: a login shell, a job. They are killed only on request.
+    """Processes outside services use the mount: a login shell, a job. They are killed only on
+    request.
 
     Files in the mount point are moved only on request, too.
     """
@@ -166,7 +172,10 @@ def busy(
     if order.verb != "umount" and not order.set_aside and directory.entries:
         first = ", ".join(directory.first)
         yield Refused(
-            f"{name}: {path} contains {directory.entries} entries, which a mount would hide: {first}",
+            (
+                f"{name}: {path} contains {directory.entries} entries, which a mount would "
+                f"hide: {first}"
+            ),
             f"--set-aside moves them to {path}.shadowed-DATE on the same disk",
         )
 
@@ -207,7 +216,9 @@ def services_of(view: View) -> list[str]:
 def execute(
     deps: Deps, order: Order, nodes: Sequence[Node], before: Mapping[str, str | None]
 ) -> Outcome:
-    """Node after node; the first one that fails is the last one. What was done counts when the rest is interrupted."""
+    """Node after node; the first one that fails is the last one. What was done counts when the rest
+    is interrupted.
+    """
     changes: list[NodeChange] = []
     try:
         for number, node in enumerate(nodes, start=1):
@@ -280,7 +291,10 @@ def interrupted(order: Order, nodes: Sequence[Node], changes: list[NodeChange]) 
     node = nodes[min(len(changes), len(nodes) - 1)].name
     error = Interrupted(
         f"interrupted during the {order.verb} of {node}",
-        f"{order.verb} continues on {node} in the background; check with: cephctl node doctor {node}",
+        (
+            f"{order.verb} continues on {node} in the background; check with: cephctl node "
+            f"doctor {node}"
+        ),
     )
     return Outcome(Table(NodeChange, tuple(changes)) if changes else None, error.status, (error,))
 
@@ -288,7 +302,9 @@ def interrupted(order: Order, nodes: Sequence[Node], changes: list[NodeChange]) 
 def outcome(
     deps: Deps, order: Order, nodes: Sequence[Node], changes: tuple[NodeChange, ...]
 ) -> Outcome:
-    """All done; or which node failed and why, in the doctor's words, how it is now, and which nodes were skipped."""
+    """All done; or which node failed and why, in the doctor's words, how it is now, and which nodes
+    were skipped.
+    """
     table = Table(NodeChange, changes)
     failed = changes[-1] if changes and changes[-1].problem else None
     if not failed:

@@ -11,7 +11,9 @@ SIZE = 4096
 
 
 def create(path: str, tenants: Tenants) -> Iterator[bool]:
-    """Whether it was created. It is a hole of one block that only root may read: reading it needs an OSD anyway."""
+    """Whether it was created. It is a hole of one block that only root may read: reading it needs
+    an OSD anyway.
+    """
     try:
         tenants.fs.entry(path)
         yield False

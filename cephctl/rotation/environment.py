@@ -1,4 +1,6 @@
-"""What a rotation sees and changes: the cluster's entities and sessions, the nodes' mounts and files, HAProxy."""
+"""What a rotation sees and changes: the cluster's entities and sessions, the nodes' mounts and
+files, HAProxy.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from cephctl.cluster.monitors import read_monmap
 from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.deps import Deps
 from cephctl.errors import CephctlError, Interrupted, Refused
-from cephctl.node.remount import BUSY
+from cephctl.node.procedure import BUSY
 from cephctl.nodes.push import (
     Credentials,
     FileChange,
@@ -26,12 +28,11 @@ from cephctl.nodes.push import (
     push,
     wanted,
 )
-from cephctl.nodes.remount import ClientId
-from cephctl.parse import Malformed, parse
+from cephctl.rotation.answers import NodeLook, RemoveReport, SwitchReport, typed
 from cephctl.rotation.steps import Done, Stalled
 from cephctl.site import request
 from cephctl.ssh.connection import NodeFailed
-from cephctl.ssh.hosts import Answer, Question
+from cephctl.ssh.hosts import Question
 
 T = TypeVar("T")
 
@@ -50,44 +51,10 @@ class MountState:
     problem: str | None
 
 
-@dataclass(frozen=True)
-class LookedMount:
-    """A mount on the path: its type, and the entity of a CephFS mount."""
-
-    type: str
-    name: str | None
-
-
-@dataclass(frozen=True)
-class NodeLook:
-    """What a node says before a switch: its mounts, whether one is staged, free bytes for key files, and versions."""
-
-    mounts: tuple[LookedMount, ...]
-    staged: bool
-    free: int | None
-    kernel: str
-    ceph_common: str | None
-
-
-@dataclass(frozen=True)
-class SwitchReport:
-    """What a node says after a switch; `gap` is the time without a mount in ms."""
-
-    mounted: bool
-    problem: str | None
-    gap: float | None = None
-    client: ClientId | None = None
-
-
-@dataclass(frozen=True)
-class RemoveReport:
-    """The files that were, or would be, removed."""
-
-    removed: tuple[str, ...]
-
-
 class Environment(Protocol):
-    """What the strategies need. Every method may raise a CephctlError, and may be cut off at any point."""
+    """What the strategies need. Every method may raise a CephctlError, and may be cut off at any
+    point.
+    """
 
     def now(self) -> float: ...
     def wait(self, seconds: float) -> None: ...
@@ -106,7 +73,9 @@ class Environment(Protocol):
 
 
 class LiveEnvironment:
-    """The real one. Every question to the cluster renews the lock, and so does long waiting; without a lock it is for looking."""
+    """The real one. Every question to the cluster renews the lock, and so does long waiting;
+    without a lock it is for looking.
+    """
 
     def __init__(self, deps: Deps, lock: RunLock | None) -> None:
         self.deps = deps
@@ -214,7 +183,9 @@ class LiveEnvironment:
         return MountState(here[0].name, leftover or self.not_in_service(node))
 
     def switch(self, node: str, entity: Entity) -> Done:
-        """Out of service, another mount in place of the old one, back into service, as it was before."""
+        """Out of service, another mount in place of the old one, back into service, as it was
+        before.
+        """
         [monmap] = self.ask(read_monmap)
         site = replace(self.site, entity=entity.name)
         arguments = request(site, None) | {
@@ -241,7 +212,9 @@ class LiveEnvironment:
         return Done(answer.gap, answer.client.instance if answer.client else None, drained)
 
     def left(self, node: str, mounted: bool) -> str:
-        """How a node is left whose switch failed: in service when it has a mount, else out of it."""
+        """How a node is left whose switch failed: in service when it has a mount, else out of
+        it.
+        """
         if not mounted:
             return "it is not mounted, and out of service" if self.haproxy else "it is not mounted"
         try:
@@ -319,15 +292,6 @@ class LiveEnvironment:
     def undrain(self, node: str) -> None:
         if self.haproxy:
             self.haproxy.undrain(self.nodes[node].shard, node, self.wait)
-
-
-def typed(kind: type[T], node: str, answer: Answer | NodeFailed) -> T | NodeFailed:
-    if isinstance(answer, NodeFailed):
-        return answer
-    try:
-        return parse(kind, answer.value)
-    except Malformed as error:
-        return NodeFailed("NODE_ANSWER_INVALID", node, f"its answer is invalid: {error}")
 
 
 def nothing(cluster: Any) -> Generator[None]:

@@ -67,8 +67,8 @@ LAST_WORDS = {
 class Entry:
     """One line: when (seconds since the epoch), what, of which step; the rest as the event has it.
 
-    `instances` are the clients that had a session when the key was changed: an MDS that takes over forgets how old its
-    sessions are.
+    `instances` are the clients that had a session when the key was changed: an MDS that takes over
+    forgets how old its sessions are.
     """
 
     at: float
@@ -112,14 +112,16 @@ class Entry:
     def __str__(self) -> str:
         """The entry as one line.
 
-        >>> print(Entry(0, Event.DONE, StepKind.BACK, "web-1", seconds=12.3, gap_ms=2.9, instance="10.0.0.1:0/7"))
-        back web-1: done in 12 s, at most 2.9 ms without a mount, client 10.0.0.1:0/7
+        >>> print(Entry(0, Event.DONE, StepKind.BACK, "web-1", seconds=12.3, gap_ms=2.9))
+        back web-1: done in 12 s, at most 2.9 ms without a mount
         """
         return f"{self.step}: {', '.join(filter(None, [self.state, self.detail]))}"
 
 
 class Journal:
-    """One run's files in the directory of journals: RUN.jsonl, and RUN.keyring as long as the old key may be needed."""
+    """One run's files in the directory of journals: RUN.jsonl, and RUN.keyring as long as the old
+    key may be needed.
+    """
 
     def __init__(self, directory: str, run: str) -> None:
         self.directory = directory
@@ -154,7 +156,9 @@ class Journal:
         return self.read()[1]
 
     def read(self) -> tuple[Plan, list[Entry]]:
-        """The plan less the nodes that were left out later, and all entries. A last line that a crash cut off is ignored."""
+        """The plan less the nodes that were left out later, and all entries. A last line that a
+        crash cut off is ignored.
+        """
         try:
             with open(self.path, encoding="utf-8") as file:
                 lines = file.read().split("\n")[:-1]

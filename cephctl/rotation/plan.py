@@ -34,8 +34,8 @@ class OldKey:
 class Plan:
     """The entity, its key and the nodes of a run.
 
-    `skipped` are nodes that are left out, each with the reason. `entity` is what the nodes mount as at the end; with strategy
-    "alternate" it is `other`.
+    `skipped` are nodes that are left out, each with the reason. `entity` is what the nodes mount as
+    at the end; with strategy "alternate" it is `other`.
     """
 
     run: str
@@ -75,8 +75,10 @@ class Plan:
 def other_name(entity: str, strategy: str) -> str:
     """The second entity's name; with "alternate" the two take turns.
 
-    >>> other_name("client.web", "overlap"), other_name("client.web", "alternate"), other_name("client.web-b", "alternate")
-    ('client.web-next', 'client.web-b', 'client.web')
+    >>> other_name("client.web", "overlap")
+    'client.web-next'
+    >>> other_name("client.web", "alternate"), other_name("client.web-b", "alternate")
+    ('client.web-b', 'client.web')
     """
     if strategy == "alternate":
         return entity.removesuffix("-b") if entity.endswith("-b") else f"{entity}-b"

@@ -1,4 +1,6 @@
-"""What must hold before a key is rotated. Whatever does not is a refusal, and nothing is changed."""
+"""What must hold before a key is rotated. Whatever does not is a refusal, and nothing is
+changed.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,7 @@ from cephctl.errors import CephctlError, NotFound, Refused
 from cephctl.nodes.remount import Order, busy
 from cephctl.parse import Unreadable
 from cephctl.results import Severity
-from cephctl.rotation.environment import NodeLook
-from cephctl.rotation.strategies import described
+from cephctl.rotation.answers import NodeLook
 from cephctl.units import version_numbers
 
 SPACE_NEEDED = 1 << 20
@@ -38,7 +39,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen: both sides' facts and the verdict on them, the entities, all sessions, the nodes' own look at their files."""
+    """What was seen: both sides' facts and the verdict on them, the entities, all sessions, the
+    nodes' own look at their files.
+    """
 
     facts: Facts
     found: Diagnosis
@@ -87,7 +90,10 @@ def refusals(
         return
     if seen.entity.pending:
         yield Refused(
-            f"{request.entity} has a pending key, which the next login with a wrong key makes the only one",
+            (
+                f"{request.entity} has a pending key, which the next login with a wrong key "
+                "makes the only one"
+            ),
             f"ceph auth clear-pending {request.entity}",
         )
     if seen.other and request.strategy != "in-place":
@@ -149,7 +155,9 @@ def leaving_out(node: str) -> str:
 def session_refusals(
     request: Request, nodes: Sequence[Node], seen: Observed
 ) -> Iterator[CephctlError]:
-    """Whoever uses the key and is not rolled would be locked out, or would keep the old key alive."""
+    """Whoever uses the key and is not rolled would be locked out, or would keep the old key
+    alive.
+    """
     using = [session for session in seen.sessions if session.entity == request.entity]
     names = {node.name for node in nodes}
     if not using and not request.compromised:
@@ -162,12 +170,12 @@ def session_refusals(
     for session in using:
         if session.node is None:
             yield Refused(
-                f"{described(session)} uses {request.entity} and is not in the inventory",
+                f"{session} uses {request.entity} and is not in the inventory",
                 "add it to cephctl.toml, or end its mount; if the key was stolen: --compromised",
             )
         elif session.node not in names:
             yield Refused(
-                f"{described(session)} uses {request.entity}, but is in --skip",
+                f"{session} uses {request.entity}, but is in --skip",
                 "unmount it first",
             )
 
@@ -179,7 +187,8 @@ def type_of_key(request: Request, facts: Facts, looks: Mapping[str, NodeLook]) -
     if request.key_type != "auto":
         if request.key_type not in allowed:
             raise Refused(
-                f"the cluster does not allow {request.key_type} keys, only {', '.join(sorted(allowed))}"
+                f"the cluster does not allow {request.key_type} keys, only "
+                f"{', '.join(sorted(allowed))}"
             )
         if request.key_type == "aes256k" and unable:
             raise Refused(
@@ -191,7 +200,8 @@ def type_of_key(request: Request, facts: Facts, looks: Mapping[str, NodeLook]) -
         return "aes256k"
     if "aes" not in allowed:
         raise Refused(
-            f"the cluster allows {', '.join(sorted(allowed))} keys only, which {', '.join(unable)} cannot use"
+            f"the cluster allows {', '.join(sorted(allowed))} keys only, which "
+            f"{', '.join(unable)} cannot use"
         )
     return "aes"
 
@@ -217,8 +227,17 @@ def can_use_aes256k(look: NodeLook) -> bool:
 def warnings(request: Request, has_haproxy: bool) -> Iterator[str]:
     """What the operator should know before saying yes."""
     if request.strategy == "in-place":
-        yield "in-place: until a node is switched, its mount uses a key that no longer exists; a restart of its monitor then makes it hang"
+        yield (
+            "in-place: until a node is switched, its mount uses a key that no longer exists; a "
+            "restart of its monitor then makes it hang"
+        )
     if not has_haproxy:
-        yield "no HAProxy is configured: nodes are switched under load, with a gap of some milliseconds each"
+        yield (
+            "no HAProxy is configured: nodes are switched under load, with a gap of some "
+            "milliseconds each"
+        )
     if request.skipped:
-        yield "skipped nodes keep the old key in their files: 'cephctl node push' them when they are back"
+        yield (
+            "skipped nodes keep the old key in their files: 'cephctl node push' them when they "
+            "are back"
+        )

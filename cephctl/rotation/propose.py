@@ -1,4 +1,6 @@
-"""What a rotation would do, and every way to go on with a run: resume, roll back, take over, abort."""
+"""What a rotation would do, and every way to go on with a run: resume, roll back, take over,
+abort.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ from cephctl.rotation.preflight import (
 )
 from cephctl.rotation.run import Listen, Run, lock_of, plan_in
 from cephctl.rotation.steps import StepKind
-from cephctl.rotation.strategies import Rotation, described
+from cephctl.rotation.strategies import Rotation
 
 Watch = Callable[[Plan, Direction], AbstractContextManager[Listen]]
 """Makes whoever watches a run: on entering it gives what hears every entry."""
@@ -81,7 +83,7 @@ def rotate(deps: Deps, request: Request, break_lock: bool, watch: Watch) -> Prop
     notes = tuple(warnings(request, bool(deps.haproxy)))
     if request.compromised:
         using = [each for each in seen.sessions if each.entity == request.entity]
-        notes += tuple(f"will be evicted: {described(each)}" for each in using)
+        notes += tuple(f"will be evicted: {each}" for each in using)
     return Proposal(
         shown=planned(deps, plan, FORWARD),
         question=f"Rotate the key of {request.entity} on {len(plan.nodes)} nodes?",
@@ -176,7 +178,9 @@ def durations(deps: Deps) -> Iterator[tuple[StepKind, float]]:
 
 
 def unfinished(deps: Deps, entity: str, break_lock: bool) -> Mapping[str, Any] | None:
-    """The content of the lock of a run to take over, if --break-lock was given. Refused when a run is unfinished or alive."""
+    """The content of the lock of a run to take over, if --break-lock was given. Refused when a run
+    is unfinished or alive.
+    """
     if not break_lock:
         check_no_run(deps, entity)
     left = left_by_others(deps, entity)
@@ -220,13 +224,17 @@ def left_by_others(deps: Deps, entity: str) -> Mapping[str, Any] | None:
 
 
 def take_over(deps: Deps, told: Mapping[str, Any], watch: Watch) -> Proposal:
-    """Continue the run of a lost machine in its last direction. Its old key was there; here it is kept if it is unchanged."""
+    """Continue the run of a lost machine in its last direction. Its old key was there; here it is
+    kept if it is unchanged.
+    """
     plan = plan_in(told)
     direction = BACK if told.get("direction") == BACK else FORWARD
     check_fits(deps, plan)
     return Proposal(
         shown=planned(deps, plan, direction),
-        question=f"Take over run {plan.run} from {plan.host}? Only if {plan.host} will not come back.",
+        question=(
+            f"Take over run {plan.run} from {plan.host}? Only if {plan.host} will not come back."
+        ),
         execute=partial(execute, deps, plan, direction, watch, take_over=True),
         warnings=(f"taking over run {plan.run} of {plan.who}, begun {plan.began}",),
     )
@@ -274,7 +282,9 @@ def check_fits(deps: Deps, plan: Plan) -> None:
 
 
 def begin(deps: Deps, plan: Plan, entity: Entity, watch: Watch) -> Outcome:
-    """The journal first, then the lock. The cluster may have changed while the question was asked."""
+    """The journal first, then the lock. The cluster may have changed while the question was
+    asked.
+    """
     journal = Journal(deps.runs, plan.run)
     journal.create(plan)
     environment = LiveEnvironment(deps, lock_of(plan, this_host(), FORWARD))

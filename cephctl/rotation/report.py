@@ -17,7 +17,9 @@ SWITCHES = (StepKind.AWAY, StepKind.BACK, StepKind.TO)
 
 @dataclass(frozen=True)
 class NodeRotation(Record):
-    """What became of one node. `gap_ms` is the longest time in which its path was not there; `session` its MDS session's id."""
+    """What became of one node. `gap_ms` is the longest time in which its path was not there;
+    `session` its MDS session's id.
+    """
 
     node: str
     state: str
@@ -42,9 +44,11 @@ class NodeRotation(Record):
 
 @dataclass(frozen=True)
 class Report(Record):
-    """The result of a run. `sessions` counts those of the entity at the end, `other_sessions` those of another key.
+    """The result of a run. `sessions` counts those of the entity at the end, `other_sessions` those
+    of another key.
 
-    `old_key_destroyed` is the file that kept the old key, None where there was none; `next` are the next commands.
+    `old_key_destroyed` is the file that kept the old key, None where there was none; `next` are the
+    next commands.
     """
 
     run: str

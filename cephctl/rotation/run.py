@@ -31,7 +31,9 @@ Listen = Callable[[Entry], None]
 
 
 def lock_of(plan: Plan, host: str, direction: Direction) -> RunLock:
-    """Its content has plan and direction, so that a run whose machine is lost can be taken over; it has no key."""
+    """Its content has plan and direction, so that a run whose machine is lost can be taken over; it
+    has no key.
+    """
     told: dict[str, Any] = {
         "run": plan.run,
         "host": host,
@@ -54,7 +56,9 @@ def plan_in(told: Mapping[str, Any]) -> Plan:
 
 
 def keep_old_key(journal: Journal, plan: Plan, entity: Entity | None) -> None:
-    """As a keyring, so that it can be restored by hand too: `ceph auth import -i`. Possible while the cluster has it."""
+    """As a keyring, so that it can be restored by hand too: `ceph auth import -i`. Possible while
+    the cluster has it.
+    """
     if journal.kept_key() is None and entity and entity.fingerprint == plan.old.fingerprint:
         journal.keep_key(keyring_text(plan.entity, entity.key, plan.caps))
 
@@ -108,7 +112,9 @@ class Run(Listener):
         self.note(entry)
 
     def execute(self, direction: Direction) -> Report:
-        """To the end, from wherever it is; the lock is held. Raises Stalled or Interrupted, which are in the journal by then."""
+        """To the end, from wherever it is; the lock is held. Raises Stalled or Interrupted, which
+        are in the journal by then.
+        """
         with self.journal.alone():
             self.tell(Event.BEGAN, direction=direction)
             try:
@@ -135,7 +141,9 @@ class Run(Listener):
         return report(plan, ENDS[direction][1], self.journal.entries, sessions, entity, destroyed)
 
     def rotation(self, direction: Direction) -> Rotation:
-        """With what only the journal knows: the old key, and which sessions there were when the key was changed."""
+        """With what only the journal knows: the old key, and which sessions there were when the key
+        was changed.
+        """
         before = {instance for entry in self.journal.entries for instance in entry.instances}
 
         def remember(instances: list[str]) -> None:

@@ -35,7 +35,9 @@ class RunRow(Record):
 
 @dataclass(frozen=True)
 class EntryRow(Record):
-    """One entry of a run's journal. `seconds` and `gap_ms` are of a step that is done, `gap_ms` of a switch."""
+    """One entry of a run's journal. `seconds` and `gap_ms` are of a step that is done, `gap_ms` of
+    a switch.
+    """
 
     at: datetime
     step: str
@@ -55,7 +57,9 @@ class EntryRow(Record):
 
 @dataclass(frozen=True)
 class RunDetail(Record):
-    """A run and its journal. `old_key` is the fingerprint of the key that it replaces; `kept` the file that keeps that key."""
+    """A run and its journal. `old_key` is the fingerprint of the key that it replaces; `kept` the
+    file that keeps that key.
+    """
 
     run: str
     state: str

@@ -39,7 +39,9 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True)
 class Done:
-    """What a step reports: of a switch the longest time without a mount (ms) and the new client; the evicted sessions."""
+    """What a step reports: of a switch the longest time without a mount (ms) and the new client;
+    the evicted sessions.
+    """
 
     gap_ms: float | None = None
     instance: str | None = None
@@ -49,8 +51,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `missing` says what is not yet as it should be, None when all is. `act` changes it; it may be interrupted
-    anywhere and repeated. `refused` says why it is not safe now. `seconds` is how long it may take to settle after `act`.
+    """One step. `missing` says what is not yet as it should be, None when all is. `act` changes it;
+    it may be interrupted anywhere and repeated. `refused` says why it is not safe now. `seconds` is
+    how long it may take to settle after `act`.
     """
 
     kind: StepKind
@@ -86,7 +89,9 @@ class Listener:
 def carry_out(
     steps: Sequence[Step], listener: Listener, wait: Callable[[float], None] = time.sleep
 ) -> None:
-    """One after the other. What is settled already is left alone. Raises Stalled at the first that fails."""
+    """One after the other. What is settled already is left alone. Raises Stalled at the first that
+    fails.
+    """
     for step in steps:
         if is_settled(step, wait):
             listener.settled(step)

@@ -1,11 +1,15 @@
-"""The strategies of a rotation: which steps lead from the current state to the wanted one, forward and back.
+"""The strategies of a rotation: which steps lead from the current state to the wanted one, forward
+and back.
 
-Every list of steps is made from the state at that time, so a run that was interrupted anywhere can continue:
+Every list of steps is made from the state at that time, so a run that was interrupted anywhere can
+continue:
 
-overlap    a second entity with the same caps takes over, node by node; when no session uses the first one its key is changed, and the
-           nodes go back to it. At every moment each mount uses a key that the cluster accepts; files follow in seconds.
-alternate  the same with one roll: the nodes stay with the other entity, and the first one is removed.
-in-place   the key is changed at once, and the nodes follow. Between the two a node that loses its monitor hangs.
+overlap    a second entity with the same caps takes over, node by node; when no session uses the
+           first one its key is changed, and the nodes go back to it. At every moment each mount
+           uses a key that the cluster accepts; files follow in seconds.
+alternate  the same with one pass: the nodes stay with the other entity, and the first is removed.
+in-place   the key is changed at once, and the nodes follow. Between the two a node that loses its
+           monitor hangs.
 
 Rolling back is the same way with the old key as the goal.
 """
@@ -30,10 +34,11 @@ CLOCK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Rotation:
-    """One run's way through the world. `old_key` is what rolling back needs; None when it is not on this machine.
+    """One run's way through the world. `old_key` is what rolling back needs; None when it is not on
+    this machine.
 
-    `before` are the instances that had a session when the key was changed, as `remember` was told them: an MDS that takes over forgets
-    how old its sessions are.
+    `before` are the instances that had a session when the key was changed, as `remember` was told
+    them: an MDS that takes over forgets how old its sessions are.
     """
 
     plan: Plan
@@ -96,7 +101,9 @@ class Rotation:
         )
 
     def predates(self, session: MdsSession, key: Entity) -> bool:
-        """Whether a session was opened before its entity's key was changed: it lives on a key that is gone."""
+        """Whether a session was opened before its entity's key was changed: it lives on a key that
+        is gone.
+        """
         return (
             session.uptime_seconds >= self.environment.now() - key.created - CLOCK_SECONDS
             or session.address in self.before()
@@ -127,7 +134,7 @@ class Rotation:
     def in_use(self, name: str) -> str | None:
         """Who uses an entity now."""
         found = [each for each in self.environment.sessions() if each.entity == name]
-        return f"in use by {', '.join(map(described, found))}" if found else None
+        return f"in use by {', '.join(map(str, found))}" if found else None
 
     # The steps
 
@@ -164,7 +171,10 @@ class Rotation:
             mine = [session for session in self.environment.sessions() if session.node == node]
             if stray := [session for session in mine if self.is_stray(session, wanted)]:
                 old = stray[0]
-                return f"{node}: client {old.address} still has a session as {old.entity} (mds.{old.mds}, id {old.id})"
+                return (
+                    f"{node}: client {old.address} still has a session as {old.entity} "
+                    f"(mds.{old.mds}, id {old.id})"
+                )
             return (
                 None
                 if any(self.is_fresh(session, wanted) for session in mine)
@@ -191,7 +201,7 @@ class Rotation:
             found = [session for session in self.environment.sessions() if session.entity == name]
             if old_only:
                 found = [session for session in found if key and self.predates(session, key)]
-            return None if not found else "in use by " + ", ".join(map(described, found))
+            return None if not found else "in use by " + ", ".join(map(str, found))
 
         what = f"the old key of {name}" if old_only else name
         return Step(
@@ -205,45 +215,26 @@ class Rotation:
 
     def change_key(self) -> Step:
         """The entity has the wanted key: another than the old one, or the old one again."""
-        name = self.plan.entity
+        name, forward = self.plan.entity, self.direction == FORWARD
 
         def missing() -> str | None:
-            return (
-                None
-                if self.has_wanted_key()
-                else f"{name} has the {'old' if self.direction == FORWARD else 'new'} key"
-            )
+            which = "old" if forward else "new"
+            return None if self.has_wanted_key() else f"{name} has the {which} key"
 
         def act() -> None:
             # Forward too: without the old key there would be no way back.
             old = self.old_secret()
-            self.remember(
-                [
-                    session.address
-                    for session in self.environment.sessions()
-                    if session.entity == name
-                ]
-            )
-            secret = None if self.direction == FORWARD else old
-            self.environment.write_entity(
-                name,
-                new_key(
-                    self.plan.key_type if secret is None else self.plan.old.type,
-                    self.environment.now(),
-                    secret,
-                ),
-                self.plan.caps,
-            )
+            using = [each for each in self.environment.sessions() if each.entity == name]
+            self.remember([each.address for each in using])
+            now, plan = self.environment.now(), self.plan
+            key = new_key(plan.key_type, now) if forward else new_key(plan.old.type, now, old)
+            self.environment.write_entity(name, key, plan.caps)
 
         def refused() -> str | None:
-            # Between the wait and now a node may have mounted with the old key again. In place that is meant.
+            # A node may have mounted with the old key again meanwhile. In place that is meant.
             return None if self.plan.strategy == "in-place" else self.in_use(name)
 
-        text = (
-            f"change the key of {name}"
-            if self.direction == FORWARD
-            else f"give {name} its old key back"
-        )
+        text = f"change the key of {name}" if forward else f"give {name} its old key back"
         return Step(StepKind.REKEY, name, text, missing, act, refused)
 
     def restore_entity(self, name: str) -> Step:
@@ -263,7 +254,10 @@ class Rotation:
         if kept is None:
             raise Stalled(
                 "the old key is not on this machine",
-                f"it may be on {self.plan.host}, in the directory of journals; resume the run instead",
+                (
+                    f"it may be on {self.plan.host}, in the directory of journals; resume the "
+                    "run instead"
+                ),
             )
         return parse_key(kept.key).secret
 
@@ -323,24 +317,21 @@ class Rotation:
 
         def missing() -> str | None:
             found = old()
-            return "still there: " + ", ".join(map(described, found)) if found else None
+            return "still there: " + ", ".join(map(str, found)) if found else None
 
         def act() -> Done:
             found = old()
             for session in found:
                 self.environment.evict(session)
-            return Done(evicted=tuple(map(described, found)))
+            return Done(evicted=tuple(map(str, found)))
 
         return Step(
             StepKind.EVICT,
             which,
-            f"evict the {'unknown clients' if which == 'unknown' else 'sessions'} that use the old key",
+            (
+                f"evict the {'unknown clients' if which == 'unknown' else 'sessions'} that use "
+                "the old key"
+            ),
             missing,
             act,
         )
-
-
-def described(session: MdsSession) -> str:
-    """A session for people: who it is, and how to find it."""
-    whom = session.node or f"unknown host {session.hostname or '?'}"
-    return f"{whom} ({session.address}, id {session.id} at mds.{session.mds})"

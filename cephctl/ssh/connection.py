@@ -44,7 +44,8 @@ CLOSED = ("No existing session", "Error reading SSH protocol banner")
 class NodeFailed(CephctlError):
     """A node did not answer. `code` is the finding that says so, `remedy` the commands that fix it.
 
-    `is_transient`: another try may succeed, for sshd closed the connection before the login (MaxStartups, a restart).
+    `is_transient`: another try may succeed, for sshd closed the connection before the login
+    (MaxStartups, a restart).
     """
 
     def __init__(
@@ -157,7 +158,9 @@ def tcp(settings: Settings, seconds: float) -> socket.socket:
 
 
 def unknown_types(lines: tuple[Line, ...]) -> list[str]:
-    """Key types that known_hosts has nothing of for this host: it is to prove one that can be compared."""
+    """Key types that known_hosts has nothing of for this host: it is to prove one that can be
+    compared.
+    """
     import paramiko
 
     wanted = {
@@ -190,7 +193,10 @@ def failure(settings: Settings, error: Exception, waited: float, said: str) -> N
         return NodeFailed(
             "NODE_SILENT",
             node,
-            f"sshd at {place(settings)} accepted the connection and said nothing more for {waited:.0f} s",
+            (
+                f"sshd at {place(settings)} accepted the connection and said nothing more for "
+                f"{waited:.0f} s"
+            ),
         )
     if "no acceptable host key" in text:
         return NodeFailed(
@@ -222,7 +228,10 @@ def refused(settings: Settings, error: Exception) -> NodeFailed:
     if isinstance(error, (paramiko.PasswordRequiredException, PermissionError)) or not isinstance(
         error, paramiko.AuthenticationException
     ):
-        problem = f"no usable key for {settings.user}: {keys} cannot be read, or is encrypted and not in the agent"
+        problem = (
+            f"no usable key for {settings.user}: {keys} cannot be read, or is encrypted and "
+            "not in the agent"
+        )
     login = here(*ssh(settings.config), settings.node, changes=False)
     return NodeFailed("NODE_LOGIN_REFUSED", settings.node, problem, settings.command(), (login,))
 
@@ -232,7 +241,9 @@ def place(settings: Settings) -> str:
 
 
 class KnownHostsPolicy:
-    """Compares the key that a host proved with known_hosts: paramiko asks for every host, as it is told of none."""
+    """Compares the key that a host proved with known_hosts: paramiko asks for every host, as it is
+    told of none.
+    """
 
     def __init__(self, settings: Settings, lines: tuple[Line, ...]) -> None:
         self.settings = settings
@@ -275,7 +286,9 @@ def unknown(settings: Settings, kind: str, blob: bytes) -> NodeFailed:
 
 
 def adding(settings: Settings, kind: str, blob: bytes) -> str:
-    """The command that makes the key known. Under another name, or behind a proxy, ssh-keyscan does not get at it: then the line itself."""
+    """The command that makes the key known. Under another name, or behind a proxy, ssh-keyscan does
+    not get at it: then the line itself.
+    """
     file = shlex.quote(settings.known_hosts_file)
     if settings.key_alias or settings.proxy:
         line = f"{settings.key_names[0]} {kind} {base64.b64encode(blob).decode()}"

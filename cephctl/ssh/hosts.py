@@ -1,4 +1,6 @@
-"""Ask web nodes over SSH: one connection and one round trip each, at most 32 at a time, each with its own deadline."""
+"""Ask web nodes over SSH: one connection and one round trip each, at most 32 at a time, each with
+its own deadline.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ AT_ONCE = 32
 LARGEST_ANSWER = 8 << 20
 LARGEST_COMPLAINT = 1 << 20
 COMMAND = "python3 -I -S -"
-"""Isolated: no module of the login's directory is imported as root; and without site, which takes as long as all the rest."""
+"""Isolated: no module of the login's directory is imported as root; and without site, which takes
+as long as all the rest.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ Answers = Iterator[tuple[Node, Answer | NodeFailed]]
 
 
 def ask_all(nodes: Sequence[Node], question: Question, config: str | None) -> Answers:
-    """Begin to ask every node; the iterator gives each one's answer, or why there is none, as they come."""
+    """Begin to ask every node; the iterator gives each one's answer, or why there is none, as they
+    come.
+    """
     pool = ThreadPoolExecutor(min(AT_ONCE, max(1, len(nodes))))
     return collected(pool, {pool.submit(ask, node, question, config): node for node in nodes})
 

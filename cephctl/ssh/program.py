@@ -1,4 +1,6 @@
-"""What is sent to a node: the node program's modules as one text for `python3 -`, and the request."""
+"""What is sent to a node: the node program's modules as one text for `python3 -`, and the
+request.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-# In the order in which they import each other; a question gets those up to its own, so what is asked often stands early.
+# In the order in which they import each other; a question gets those up to its own, so what is
+# asked often stands early.
 MODULES = (
     "mounts",
     "children",
@@ -25,7 +28,8 @@ MODULES = (
     "switch",
 )
 OLDEST = (3, 8)
-# The answer is one line behind this mark: what a login script prints in front of it is nobody's JSON.
+# The answer is one line behind this mark: what a login script prints in front of it is nobody's
+# JSON.
 MARK = "cephctl-answer:"
 LOADER = """\
 import sys
@@ -57,7 +61,9 @@ print("\\n" + {mark!r} + json.dumps(answer))
 
 
 def program(function: str, arguments: Any) -> bytes:
-    """The text for `function` ("facts.facts"). It carries secrets where the arguments do: it goes to stdin only."""
+    """The text for `function` ("facts.facts"). It carries secrets where the arguments do: it goes
+    to stdin only.
+    """
     module, _, name = function.partition(".")
     request = {"module": module, "function": name, "arguments": arguments}
     needed = MODULES[: MODULES.index(module) + 1]
@@ -75,6 +81,8 @@ def sources(modules: tuple[str, ...]) -> str:
 
 
 def source(module: str) -> str:
-    """A module without what only the type checker needs: typing is slow to import, and annotations are not evaluated."""
+    """A module without what only the type checker needs: typing is slow to import, and annotations
+    are not evaluated.
+    """
     lines = files("cephctl.node").joinpath(f"{module}.py").read_text().splitlines(keepends=True)
     return "".join(line for line in lines if not line.startswith("from typing import "))

@@ -11,7 +11,9 @@ from typing import IO
 
 
 class Proxy:
-    """A running command whose stdin and stdout are `socket`'s other end. What it says on stderr is kept for the error."""
+    """A running command whose stdin and stdout are `socket`'s other end. What it says on stderr is
+    kept for the error.
+    """
 
     def __init__(self, command: str) -> None:
         self.socket, theirs = socket.socketpair()

@@ -1,4 +1,6 @@
-"""How to reach a node, as OpenSSH itself would: its configuration with Include, Match, ProxyJump and all, asked of `ssh -G`."""
+"""How to reach a node, as OpenSSH itself would: its configuration with Include, Match, ProxyJump
+and all, asked of `ssh -G`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SECONDS = 5
 
 @dataclass(frozen=True)
 class Settings:
-    """What `ssh -G` says of one node. `proxy` is a command whose stdin and stdout lead to the node's sshd."""
+    """What `ssh -G` says of one node. `proxy` is a command whose stdin and stdout lead to the
+    node's sshd.
+    """
 
     node: str
     host: str
@@ -50,7 +54,9 @@ def ssh(config: str | None) -> list[str]:
 
 
 def settings_of(node: Node, config: str | None) -> Settings:
-    """Ask `ssh -G`. A node that the configuration gives no HostName is reached at its address in the inventory."""
+    """Ask `ssh -G`. A node that the configuration gives no HostName is reached at its address in
+    the inventory.
+    """
     command = [*ssh(config), "-G", "--", node.name]
     try:
         done = subprocess.run(

@@ -18,7 +18,9 @@ NAME_MAX = 255
 
 @dataclass(frozen=True)
 class Tenant(Record):
-    """A tenant's directory. `rbytes` are all bytes below it; owner and mode are the directory's own."""
+    """A tenant's directory. `rbytes` are all bytes below it; owner and mode are the directory's
+    own.
+    """
 
     name: str
     rbytes: int
@@ -108,7 +110,9 @@ class Tenants:
         return entry
 
     def select(self, names: tuple[str, ...]) -> Iterator[Entry | CephctlError]:
-        """The tenants of these names, in this order, or all by name when there are none. What is not there comes as its error."""
+        """The tenants of these names, in this order, or all by name when there are none. What is
+        not there comes as its error.
+        """
         if not names:
             yield from sorted(self.all(), key=lambda entry: entry.name)
         for name in dict.fromkeys(names):

@@ -1,7 +1,8 @@
 """CephFS quotas of tenants: read, set, removed.
 
-A quota is an extended attribute of a directory: `max_bytes=… max_files=…`, of which a request may name one or both, and 0
-removes. 16.2 takes integers only and knows no removexattr for it (measured).
+A quota is an extended attribute of a directory: `max_bytes=… max_files=…`, of which a request may
+name one or both, and 0 removes. 16.2 takes integers only and knows no removexattr for it
+(measured).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Quota(Record):
-    """A tenant's limits. `effective_max_bytes` is the tightest of its own and its ancestors', set at `effective_path`."""
+    """A tenant's limits. `effective_max_bytes` is the tightest of its own and its ancestors', set
+    at `effective_path`.
+    """
 
     name: str
     max_bytes: int | None
@@ -56,10 +59,12 @@ class Quota(Record):
 
 @dataclass(frozen=True)
 class QuotaChange(Record):
-    """A tenant's limits before and after; None is no limit. `changed` is false where they were set already.
+    """A tenant's limits before and after; None is no limit. `changed` is false where they were set
+    already.
 
-    `first_limit`: renames into or out of the directory fail with EXDEV from now on. `superseded`: another client set
-    another limit meanwhile, and that one holds. `tighter_path` is the ancestor whose limit is tighter.
+    `first_limit`: renames into or out of the directory fail with EXDEV from now on. `superseded`:
+    another client set another limit meanwhile, and that one holds. `tighter_path` is the ancestor
+    whose limit is tighter.
     """
 
     name: str
@@ -208,7 +213,10 @@ def below_usage(change: QuotaChange) -> str | None:
         and change.after_max_files < change.rentries
         and change.after_max_files != change.before_max_files
     ):
-        return f"{change.name} has {change.rentries} files and directories, more than {change.after_max_files}"
+        return (
+            f"{change.name} has {change.rentries} files and directories, more than "
+            f"{change.after_max_files}"
+        )
     return None
 
 
@@ -223,9 +231,10 @@ def set_quotas(
 ) -> Iterator[QuotaChange | CephctlError]:
     """Set limits of these tenants or all: first everything is checked, then everything is changed.
 
-    None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change. Raises before anything
-    is changed: the first unknown name's error, or Refused when a limit is below what is used and `force` is not given.
-    A tenant that vanished meanwhile comes as its error, and the others continue.
+    None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change.
+    Raises before anything is changed: the first unknown name's error, or Refused when a limit is
+    below what is used and `force` is not given. A tenant that vanished meanwhile comes as its
+    error, and the others continue.
     """
     above = ancestors_limits(tenants)
     changes: list[tuple[Quota, QuotaChange]] = []
@@ -261,7 +270,9 @@ def refuse_below_usage(changes: list[QuotaChange]) -> None:
 def carry_out(
     tenants: Tenants, quota: Quota, change: QuotaChange, above: dict[str, int]
 ) -> QuotaChange:
-    """Set what differs in one request, so that nothing is partially set; then report what the cluster has now."""
+    """Set what differs in one request, so that nothing is partially set; then report what the
+    cluster has now.
+    """
     wanted = []
     if change.before_max_bytes != change.after_max_bytes:
         wanted.append(f"max_bytes={change.after_max_bytes or 0}")

@@ -15,15 +15,18 @@ from cephctl.tenants.quota import QUOTA, RENTRIES, ancestors_limits, effective_l
 from cephctl.units import percent
 
 LAG = 10
-"""Seconds by which a tenant's figures can be behind. A file's own directory is current; each level above follows the
-MDS's scatter nudge (measured on 16.2, idle cluster: 9.7 to 10 s)."""
+"""Seconds by which a tenant's figures can be behind. A file's own directory is current; each level
+above follows the MDS's scatter nudge (measured on 16.2, idle cluster: 9.7 to 10 s).
+"""
 RFILES, RSUBDIRS, RCTIME = "ceph.dir.rfiles", "ceph.dir.rsubdirs", "ceph.dir.rctime"
 STATISTICS = (QUOTA, RFILES, RSUBDIRS, RCTIME)
 
 
 @dataclass(frozen=True)
 class Usage(Record):
-    """A tenant's recursive statistics and limits; a limit that is not set is None. `percent` is rbytes of max_bytes."""
+    """A tenant's recursive statistics and limits; a limit that is not set is None. `percent` is
+    rbytes of max_bytes.
+    """
 
     name: str
     rbytes: int
@@ -107,9 +110,11 @@ ORDERS: dict[str, Callable[[Usage], Any]] = {
 def measure(
     tenants: Tenants, names: tuple[str, ...], selection: Selection
 ) -> Iterator[Usage | CephctlError]:
-    """Usage of these tenants or all. rbytes come with the listing; a request per value is made only for rows that are shown.
+    """Usage of these tenants or all. rbytes come with the listing; a request per value is made only
+    for rows that are shown.
 
-    The largest tenants of many (`sort="used"` with `top`) cost one listing and `top` rows of requests.
+    The largest tenants of many (`sort="used"` with `top`) cost one listing and `top` rows of
+    requests.
     """
     entries: dict[str, Entry] = {}
     for found in tenants.select(names):
@@ -161,7 +166,8 @@ def usage_of(entry: Entry, values: dict[str, str | None]) -> Usage:
 
 
 def parse_rctime(value: str | None) -> datetime | None:
-    """The attribute's whole seconds; its fraction is garbled by a literal "09" in Ceph's format string.
+    """The attribute's whole seconds; its fraction is garbled by a literal "09" in Ceph's format
+    string.
 
     >>> parse_rctime("1795422817.09123456").isoformat()
     '2026-11-23T08:33:37+00:00'

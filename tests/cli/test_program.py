@@ -1,4 +1,6 @@
-"""The command line itself: help, imports, completion, man page, usage errors. No cluster is asked."""
+"""The command line itself: help, imports, completion, man page, usage errors. No cluster is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -185,7 +187,10 @@ def test_completion_is_silent_when_it_fails(tmp_path: Path) -> None:
 
 
 def test_the_bash_completion_works_in_bash(tmp_path: Path) -> None:
-    words = "source completions/cephctl.bash; COMP_WORDS=(cephctl ten); COMP_CWORD=1; _cephctl_completion cephctl; echo ${COMPREPLY[*]}"
+    words = (
+        "source completions/cephctl.bash; COMP_WORDS=(cephctl ten); COMP_CWORD=1; "
+        "_cephctl_completion cephctl; echo ${COMPREPLY[*]}"
+    )
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", words],
@@ -201,7 +206,15 @@ def test_the_bash_completion_works_in_bash(tmp_path: Path) -> None:
 
 def test_stdout_that_is_full_is_an_error() -> None:
     with open("/dev/full", "w") as full:
-        done = subprocess.run(cephctl.command("config", "show"), env=cephctl.variables({}), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)  # fmt: skip
+        done = subprocess.run(
+            cephctl.command("config", "show"),
+            env=cephctl.variables({}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
     assert done.returncode == 1
     assert done.stderr.startswith("cephctl: error: cannot write the answer: No space left")
 

@@ -1,4 +1,6 @@
-"""Ask from a process that never held Ceph connections itself: a fork of one that does, as a test's may, inherits locks nobody releases."""
+"""Ask from a process that never held Ceph connections itself: a fork of one that does, as a test's
+may, inherits locks nobody releases.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ from tests.lab.ceph import Cluster
 from tests.lab.image import ceph_root
 from tests.lab.platform import HOST_RELEASE, RELEASES
 
-# So that tests wait less: for an MDS's restart after clients were killed (45 s), for recursive statistics (10 s).
+# So that tests wait less: for an MDS's restart after clients were killed (45 s), for recursive
+# statistics (10 s).
 SETTINGS = "mds reconnect timeout = 3\nmds scatter nudge interval = 1\n"
 ADDRESSES = Path("/run/cephctl-test-addresses")
 TENANTS = ("acme", "blog", "shop")
@@ -26,7 +27,9 @@ TENANTS = ("acme", "blog", "shop")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes and hardly depends on the release, `make test` plays on one; `make faults` on both."""
+    """What takes minutes and hardly depends on the release, `make test` plays on one; `make faults`
+    on both.
+    """
     for item in items:
         parameters = (
             item.callspec.params
@@ -99,7 +102,8 @@ def site(cluster: Cluster, storage: Storage, tmp_path: Path) -> Site:
     storage.make_tenants(TENANTS)
     config = tmp_path / "cephctl.toml"
     config.write_text(
-        f'[ceph]\nconf = "{cluster.operator_conf}"\nkeyring = "{cluster.keyring("client.cephctl")}"\ntimeout = 5\n'
+        f'[ceph]\nconf = "{cluster.operator_conf}"\nkeyring = '
+        f'"{cluster.keyring("client.cephctl")}"\ntimeout = 5\n'
         '[nodes.here]\naddress = "127.0.0.1"\nshard = "web-1"\n'
     )
     return Site(cluster, storage, Cephctl({"CEPHCTL_CONFIG": str(config)}), config)

@@ -1,4 +1,6 @@
-"""A client that mounts the file system and holds its session until it is told to end: CONF ENTITY, its key on stdin."""
+"""A client that mounts the file system and holds its session until it is told to end: CONF ENTITY,
+its key on stdin.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Light nodes: a process with a libcephfs mount each, and a folder of files; for rotations that are killed a thousand times.
+"""Light nodes: a process with a libcephfs mount each, and a folder of files; for rotations that are
+killed a thousand times.
 
-Run as a program it carries out a run, and kills itself at one of its touches of the world: FOLDER DIRECTION TOUCH.
+Run as a program it carries out a run, and kills itself at one of its touches of the world: FOLDER
+DIRECTION TOUCH.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def no_nodes(nodes: Sequence[Node], question: object) -> Any:
 
 
 class LightNodes(LiveEnvironment):
-    """The real cluster, with processes for nodes. `touch` counts every question, and what is between a node's own steps."""
+    """The real cluster, with processes for nodes. `touch` counts every question, and what is
+    between a node's own steps.
+    """
 
     def __init__(
         self, folder: Path, target: Target, plan: Plan, kill_at: int = 0, asking: Any = ask

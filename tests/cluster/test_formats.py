@@ -14,7 +14,8 @@ from tests.command import Cephctl
 
 QUOTA = "name max_bytes max_files rbytes rentries percent effective_max_bytes effective_path"
 CHANGE = (
-    "name before_max_bytes after_max_bytes before_max_files after_max_files rbytes rentries percent "
+    "name before_max_bytes after_max_bytes before_max_files after_max_files rbytes "
+    "rentries percent "
     "effective_max_bytes effective_path changed first_limit superseded tighter_path"
 )
 SESSION = (
@@ -23,7 +24,8 @@ SESSION = (
 FIELDS = {
     "tenant-list": "name rbytes uid gid mode",
     "tenant-show-acme": (
-        "name path file_system uid gid mode rbytes rfiles rsubdirs rentries max_bytes max_files percent effective_max_bytes "
+        "name path file_system uid gid mode rbytes rfiles rsubdirs rentries max_bytes "
+        "max_files percent effective_max_bytes "
         "effective_path rctime"
     ),
     "tenant-usage": "name rbytes rfiles rsubdirs max_bytes max_files percent rctime",
@@ -37,7 +39,8 @@ FIELDS = {
     "keys-caps-diff": "service before after changed",
     "cluster-blocklist-list": "address range node until",
     "cluster-status": (
-        "fsid health monitors quorum mgr_available osds osds_up osds_in pgs pgs_active_clean total_bytes used_bytes pools "
+        "fsid health monitors quorum mgr_available osds osds_up osds_in pgs "
+        "pgs_active_clean total_bytes used_bytes pools "
         "file_systems findings"
     ),
     "tenant-quota-set-acme": CHANGE,

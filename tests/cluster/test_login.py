@@ -1,4 +1,6 @@
-"""Files, keys and caps that are wrong: said before or instead of what librados would make of them."""
+"""Files, keys and caps that are wrong: said before or instead of what librados would make of
+them.
+"""
 
 from __future__ import annotations
 

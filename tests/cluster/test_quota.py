@@ -114,7 +114,8 @@ def test_on_a_terminal_it_shows_and_asks(site: Site, answer: str, status: int, l
         seen += os.read(leader, 4096)
     assert b"1 GiB" in seen
     if answer == "\x03":
-        # Python's input() may miss a signal that comes in the instant before it reads: press again, as a person would.
+        # Python's input() may miss a signal that comes in the instant before it reads: press again,
+        # as a person would.
         def ended() -> bool:
             os.killpg(program.pid, signal.SIGINT)
             return program.poll() is not None

@@ -1,4 +1,6 @@
-"""A rotation on a real cluster, killed (-9) again and again, then resumed or rolled back by a fresh process; and its lock."""
+"""A rotation on a real cluster, killed (-9) again and again, then resumed or rolled back by a fresh
+process; and its lock.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +88,9 @@ class Rolling:
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     def check_end(self, direction: Direction) -> None:
-        """One key, in use and on disk on all nodes; nothing else of it anywhere; the old one refused."""
+        """One key, in use and on disk on all nodes; nothing else of it anywhere; the old one
+        refused.
+        """
         assert self.old
         name = self.plan.other if (self.plan.strategy, direction) == ("alternate", FORWARD) else WEB
         gone = WEB if name == self.plan.other else self.plan.other

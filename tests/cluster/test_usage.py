@@ -12,7 +12,9 @@ MIB = 1 << 20
 
 @pytest.fixture
 def used(site: Site) -> Site:
-    """acme has 3 MiB of 4, blog 2 MiB in two files of unlimited, shop nothing but its page of 1 MiB."""
+    """acme has 3 MiB of 4, blog 2 MiB in two files of unlimited, shop nothing but its page of 1
+    MiB.
+    """
     site.storage.write("/acme/webroots/site/public/a", 3 * MIB)
     for name in ("a", "b"):
         site.storage.write(f"/blog/webroots/site/public/{name}", MIB)

@@ -16,7 +16,9 @@ from tests.lab.places import CONFIG, INSIDE
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of what runs on the newer release, `make test` plays what is marked as worth it on both; `make faults` all."""
+    """Of what runs on the newer release, `make test` plays what is marked as worth it on both;
+    `make faults` all.
+    """
     for item in items:
         parameters = (
             item.callspec.params

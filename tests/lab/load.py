@@ -1,4 +1,6 @@
-"""Ask for a page of a tenant through HAProxy, again and again, until SIGTERM or 20 minutes are over; then tell how it went."""
+"""Ask for a page of a tenant through HAProxy, again and again, until SIGTERM or 20 minutes are
+over; then tell how it went.
+"""
 
 from __future__ import annotations
 

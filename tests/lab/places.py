@@ -38,7 +38,9 @@ INSIDE = ["ip", "netns", "exec", NAMESPACE]
 
 
 def recipe(*sources: str | Path) -> str:
-    """A short hash of texts and files (a folder counts with all it holds): what was built from the same is the same."""
+    """A short hash of texts and files (a folder counts with all it holds): what was built from the
+    same is the same.
+    """
     digest = hashlib.sha256()
     for source in sources:
         if isinstance(source, str):

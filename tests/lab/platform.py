@@ -1,4 +1,6 @@
-"""The whole lab: the cluster, the web nodes and HAProxy, brought up, looked at and taken down together."""
+"""The whole lab: the cluster, the web nodes and HAProxy, brought up, looked at and taken down
+together.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def reset(node: Machine) -> None:
 
 
 def forget_client(cluster: Cluster, address: str) -> None:
-    """End the sessions of a node that woke up without them: their caps would block the others for a minute."""
+    """End the sessions of a node that woke up without them: their caps would block the others for a
+    minute.
+    """
     mds = cluster.active_mds()
     for session in cluster.json("tell", mds, "session", "ls"):
         name = session["inst"].split()[1].removeprefix("v1:")

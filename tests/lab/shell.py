@@ -16,7 +16,9 @@ class LabError(Exception):
 
 
 def run(*command: str | Path, stdin: str | bytes | None = None, timeout: float = 900) -> str:
-    """Run a program and return what it printed; a failure is a LabError with the end of its stderr."""
+    """Run a program and return what it printed; a failure is a LabError with the end of its
+    stderr.
+    """
     data = stdin.encode() if isinstance(stdin, str) else stdin
     try:
         done = subprocess.run(
@@ -88,7 +90,9 @@ def find_process(*command: str) -> int | None:
 
 
 def stop_pid(pid: int | None, seconds: float = 10) -> None:
-    """End one process: asked first, killed at the deadline. A frozen one is thawed to hear the request."""
+    """End one process: asked first, killed at the deadline. A frozen one is thawed to hear the
+    request.
+    """
     if pid is None:
         return
     try:

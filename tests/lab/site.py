@@ -1,4 +1,6 @@
-"""What makes a site of a cluster and machines: Ceph's files on the nodes, tenants' directories, HAProxy in front."""
+"""What makes a site of a cluster and machines: Ceph's files on the nodes, tenants' directories,
+HAProxy in front.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ backend web-1
 
 
 def deploy(machine: Machine, cluster: Cluster) -> None:
-    """Bring a freshly woken node to healthy and mounted, in one SSH round trip; secrets travel on stdin."""
+    """Bring a freshly woken node to healthy and mounted, in one SSH round trip; secrets travel on
+    stdin.
+    """
     # The snapshot's clock stands where it was taken, and cephx refuses a wrong one.
     steps = (
         f"date -s @{time.time():.0f}",
@@ -56,7 +60,9 @@ def deploy(machine: Machine, cluster: Cluster) -> None:
 
 
 def files(cluster: Cluster) -> bytes:
-    """A tar of what a node needs of this one cluster: its address, and the key of client.web in both forms."""
+    """A tar of what a node needs of this one cluster: its address, and the key of client.web in
+    both forms.
+    """
     keyring = cluster.keyring("client.web").read_text()
     secret = next(
         line.split()[-1] for line in keyring.splitlines() if line.strip().startswith("key")

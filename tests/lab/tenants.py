@@ -1,4 +1,6 @@
-"""Make tenants' directories on a CephFS: tenants.py CONF KEYRING TENANT…; run by the system's Python for its bindings."""
+"""Make tenants' directories on a CephFS: tenants.py CONF KEYRING TENANT…; run by the system's
+Python for its bindings.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ FIRST_UID = 2001
 
 
 def main(conf: str, keyring: str, *tenants: str) -> None:
-    fs = cephfs.LibCephFS(conffile=conf, auth_id="admin", conf={"keyring": keyring, "client_mount_timeout": "20", "client_shutdown_timeout": "2"})  # fmt: skip
+    fs = cephfs.LibCephFS(
+        conffile=conf,
+        auth_id="admin",
+        conf={"keyring": keyring, "client_mount_timeout": "20", "client_shutdown_timeout": "2"},
+    )
     fs.mount()
     try:
         write(fs, "/.healthz", b"ok\n")
@@ -29,7 +35,9 @@ def make_sentinel(fs: cephfs.LibCephFS) -> None:
 
 
 def make_tenant(fs: cephfs.LibCephFS, tenant: str, uid: int) -> None:
-    """The layout the platform's TenantManager makes: root owns the chroot, the tenant what is in it."""
+    """The layout the platform's TenantManager makes: root owns the chroot, the tenant what is in
+    it.
+    """
     make_directory(fs, f"/{tenant}", 0o755, 0)
     for name, mode in (("home", 0o700), ("webroots", 0o755), ("logs", 0o750), ("tmp", 0o1777)):
         make_directory(fs, f"/{tenant}/{name}", mode, uid)

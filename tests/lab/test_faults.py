@@ -1,4 +1,6 @@
-"""Every fault, for real: brought about, diagnosed from both sides, mended with the command that was printed."""
+"""Every fault, for real: brought about, diagnosed from both sides, mended with the command that was
+printed.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ def named(fault: Fault, found: Any) -> Any:
 
 
 def mend_others(scene: Scene, found: Any) -> None:
-    """A remedy that is one node's is run for each; at the same time, for the others have been mended once already."""
+    """A remedy that is one node's is run for each; at the same time, for the others have been
+    mended once already.
+    """
     others = [
         each["remedy"]
         for each in found["nodes"]

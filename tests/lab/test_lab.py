@@ -1,4 +1,6 @@
-"""What only real web nodes can show: the kernel obeys a quota, usage is what was written, sessions are nodes."""
+"""What only real web nodes can show: the kernel obeys a quota, usage is what was written, sessions
+are nodes.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,10 @@ def test_reset_brings_a_damaged_node_back(lab: Lab, damage: str) -> None:
     state = on(
         lab,
         node.name,
-        "systemctl is-active var-www-storage.mount nginx node-agent; findmnt -no FSTYPE /var/www/storage",
+        (
+            "systemctl is-active var-www-storage.mount nginx node-agent; findmnt -no FSTYPE "
+            "/var/www/storage"
+        ),
     )
     assert state.stdout.split() == ["active", "active", "active", "ceph"]
     rows = lab.cephctl("mds", "sessions", node.name, "-f", "json").json

@@ -1,4 +1,6 @@
-"""Changes to real web nodes: remount, mount, umount, push, eviction, blocklist; and what they refuse."""
+"""Changes to real web nodes: remount, mount, umount, push, eviction, blocklist; and what they
+refuse.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,8 @@ def test_without_a_terminal_it_wants_yes(scene: Scene) -> None:
 
 def test_a_shell_in_the_mount_is_named_and_ended_only_when_asked(scene: Scene) -> None:
     scene.on(
-        f"systemd-run --scope --unit shell sh -c 'cd {PATH}/acme && exec sleep 600' >/dev/null 2>&1 &"
+        f"systemd-run --scope --unit shell sh -c 'cd {PATH}/acme && exec sleep 600' "
+        ">/dev/null 2>&1 &"
     )
     wait_until(
         "the shell", lambda: scene.on("systemctl is-active shell.scope", check=False) == 0, 20
@@ -221,7 +224,8 @@ def test_push_writes_only_what_differs_and_shows_no_key(scene: Scene) -> None:
     assert node(scene, "push", "--all", CONFIRMED, "-f", "json").json == []
     key = scene.ceph("auth", "get-key", "client.web").strip()
     scene.on(
-        f"echo broken >{SECRET}; chmod 644 {KEYRING}; sed -i s/TimeoutSec=90/TimeoutSec=20/ {UNIT}; systemctl daemon-reload"
+        f"echo broken >{SECRET}; chmod 644 {KEYRING}; sed -i "
+        f"s/TimeoutSec=90/TimeoutSec=20/ {UNIT}; systemctl daemon-reload"
     )
     shown = node(scene, "push", NODE, "--dry-run", "-f", "json")
     assert {(each["path"], each["what"]) for each in shown.json} == {
@@ -243,12 +247,14 @@ def test_push_writes_only_what_differs_and_shows_no_key(scene: Scene) -> None:
 
 def test_push_leaves_the_rest_of_a_file_alone(scene: Scene) -> None:
     scene.on(
-        f"printf '[client]\\nclient quota = true\\n' >>/etc/ceph/ceph.conf; sed -i 's/^fsid.*/fsid = x/' /etc/ceph/ceph.conf; echo '# by hand' >>{UNIT}"
+        "printf '[client]\\nclient quota = true\\n' >>/etc/ceph/ceph.conf; sed -i "
+        f"'s/^fsid.*/fsid = x/' /etc/ceph/ceph.conf; echo '# by hand' >>{UNIT}"
     )
     assert node(scene, "push", NODE, CONFIRMED).status == 0
     assert (
         scene.on(
-            f"grep -q 'client quota = true' /etc/ceph/ceph.conf && grep -q '# by hand' {UNIT} && ! grep -q 'fsid = x' /etc/ceph/ceph.conf"
+            "grep -q 'client quota = true' /etc/ceph/ceph.conf && grep -q '# by hand' "
+            f"{UNIT} && ! grep -q 'fsid = x' /etc/ceph/ceph.conf"
         )
         == 0
     )
@@ -256,7 +262,10 @@ def test_push_leaves_the_rest_of_a_file_alone(scene: Scene) -> None:
 
 def test_no_key_is_seen_in_any_process_of_either_side(scene: Scene) -> None:
     key = scene.ceph("auth", "get-key", "client.web").strip()
-    watch = "for i in $(seq 400); do cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' ' >>/tmp/seen; done"
+    watch = (
+        "for i in $(seq 400); do cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' ' "
+        "' >>/tmp/seen; done"
+    )
     scene.on(f': >/tmp/seen; systemd-run --unit watch sh -c "{watch}"')
     scene.on(f"echo broken >{SECRET}")
     program = scene.lab.cephctl.start("node", "push", NODE, CONFIRMED, "--debug")

@@ -1,4 +1,6 @@
-"""`keys rotate` over real mounts: nobody notices, nothing can interrupt it, and it stops where it is safe."""
+"""`keys rotate` over real mounts: nobody notices, nothing can interrupt it, and it stops where it
+is safe.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ FIRST, SECOND = list(NODES)[:2]
 RUN_SECONDS = 600
 # A small disk over /etc/ceph, with what was there, and no room for more.
 FILL = (
-    "mount -t tmpfs -o size=64k tmpfs /mnt && cp -a /etc/ceph/. /mnt/ && mount --bind /mnt /etc/ceph && "
+    "mount -t tmpfs -o size=64k tmpfs /mnt && cp -a /etc/ceph/. /mnt/ && mount --bind /mnt "
+    "/etc/ceph && "
     "{ dd if=/dev/zero of=/etc/ceph/fill bs=4k 2>/dev/null; true; }"
 )
 
@@ -195,7 +198,9 @@ def test_nobody_notices(operator: Operator, tmp_path: Path) -> None:
 
 
 def check_secrets(operator: Operator, done: Result, trace: Path, old: str) -> None:
-    """No key in any argument vector, output, record; on a node in its two files only, and those are root's."""
+    """No key in any argument vector, output, record; on a node in its two files only, and those are
+    root's.
+    """
     scene, new = operator.scene, operator.key()
     texts = {"output": done.output, "argv of the operator": trace.read_text()}
     texts |= {str(file): file.read_text(errors="replace") for file in operator_files()}
@@ -247,7 +252,9 @@ def check_old_key_is_refused(scene: Scene, old: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("then", ["resume", "rollback"])
 def test_killed_in_a_switch(operator: Operator, then: str) -> None:
-    """The program dies while the second node is being switched back, or away; the node goes on by itself."""
+    """The program dies while the second node is being switched back, or away; the node goes on by
+    itself.
+    """
     old = operator.key()
     attempt = operator.rotate()
     attempt.until(
@@ -283,8 +290,9 @@ def test_a_full_disk_stops_it_and_nothing_is_half_done(operator: Operator) -> No
 
 @dataclass(frozen=True)
 class Accident:
-    """What happens in mid-run: after `when` was said, and how it is mended. `may_go_on` where it depends on the moment whether the run
-    notices at all."""
+    """What happens in mid-run: after `when` was said, and how it is mended. `may_go_on` where it
+    depends on the moment whether the run notices at all.
+    """
 
     when: str
     happens: Callable[[Scene], object]
@@ -333,7 +341,9 @@ ACCIDENTS = {
 
 
 def come_back(scene: Scene, node: str) -> None:
-    """A machine that starts again, with the key that the cluster has by then, as its own disk would have it; still out of service."""
+    """A machine that starts again, with the key that the cluster has by then, as its own disk would
+    have it; still out of service.
+    """
     scene.keep_key()
     platform.reset(scene.lab.nodes[node])
     site.tell_haproxy(f"set server web-1/{node} state drain")
@@ -372,7 +382,8 @@ def test_the_name_takes_turns(operator: Operator) -> None:
         assert WEB not in operator.entities()
         assert (
             scene.on(
-                f"test ! -e {SECRET} && grep -q name=web-b /etc/systemd/system/var-www-storage.mount"
+                f"test ! -e {SECRET} && grep -q name=web-b "
+                "/etc/systemd/system/var-www-storage.mount"
             )
             == 0
         )

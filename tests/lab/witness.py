@@ -1,4 +1,6 @@
-"""Who would notice a rotation: visitors of a site, a tenant's process that appends to a file on each node, and who looks for keys."""
+"""Who would notice a rotation: visitors of a site, a tenant's process that appends to a file on
+each node, and who looks for keys.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ while True:
     time.sleep(0.05)
 """
 LINE = re.compile(r"[\w-]+ \d+ \d+ end")
-# The argument vector of every program that a node starts, from the system call itself (offsets of x86-64's pt_regs).
+# The argument vector of every program that a node starts, from the system call itself (offsets of
+# x86-64's pt_regs).
 PROBE = "p:cephctl/exec __x64_sys_execve " + " ".join(
     f"a{n}=+u0(+u{8 * n}(+104(%di))):ustring" for n in range(12)
 )
@@ -74,11 +77,17 @@ def writers(scene: Scene) -> Iterator[None]:
     script = WRITER.replace("FILE", APPEND).replace("NOTE", ACKNOWLEDGED)
     for node in NODES:
         scene.on(
-            f"rm -f {ACKNOWLEDGED} {APPEND}-{node}; systemctl reset-failed writer 2>/dev/null; true",
+            (
+                f"rm -f {ACKNOWLEDGED} {APPEND}-{node}; systemctl reset-failed writer "
+                "2>/dev/null; true"
+            ),
             node=node,
         )
         scene.on(
-            f"systemd-run -q --unit writer -p Restart=always /usr/bin/python3 -c {shlex.quote(script)}",
+            (
+                "systemd-run -q --unit writer -p Restart=always /usr/bin/python3 -c "
+                f"{shlex.quote(script)}"
+            ),
             node=node,
         )
     try:
@@ -89,7 +98,9 @@ def writers(scene: Scene) -> Iterator[None]:
 
 
 def appended(scene: Scene, node: str) -> tuple[list[str], list[str]]:
-    """The lines that the file system took on a node, and those that are in the file, with writing stopped."""
+    """The lines that the file system took on a node, and those that are in the file, with writing
+    stopped.
+    """
     scene.on("systemctl stop writer", node=node)
     reader = next(name for name in NODES if name != node)
     return lines_of(scene, node, ACKNOWLEDGED), lines_of(scene, reader, f"{APPEND}-{node}")
@@ -109,7 +120,8 @@ def traced(scene: Scene) -> Iterator[None]:
     """Every program that a node starts is noted with its arguments."""
     for node in NODES:
         scene.on(
-            f"mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}; cd {TRACING} && echo '{PROBE}' >kprobe_events && "
+            f"mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}; cd {TRACING} "
+            f"&& echo '{PROBE}' >kprobe_events && "
             "echo 4096 >buffer_size_kb && echo >trace && echo 1 >events/cephctl/exec/enable",
             node=node,
         )
@@ -136,7 +148,9 @@ def secret_of(key: str) -> bytes:
 
 
 def keepers(scene: Scene, node: str, key: str) -> list[str]:
-    """The files of a node that hold a key, wherever something could have been written. The key goes there on stdin: sudo logs commands."""
+    """The files of a node that hold a key, wherever something could have been written. The key goes
+    there on stdin: sudo logs commands.
+    """
     folders = "/etc /run /var/log /var/lib /var/tmp /tmp /root /home"
     command = scene.lab.nodes[node].ssh_command(
         f"sudo grep -rlaF -f - --exclude-dir=credentials {folders} 2>/dev/null"

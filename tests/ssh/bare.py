@@ -1,4 +1,5 @@
-"""The least that Python can do over SSH: log in to every node, run a program there, read what it prints. For tests/bench_ssh.py.
+"""The least that Python can do over SSH: log in to every node, run a program there, read what it
+prints. For tests/bench_ssh.py.
 
 Run by the Python that runs the installed cephctl: bare.py PROGRAM KEY KNOWN_HOSTS PORT…
 """

@@ -15,7 +15,8 @@ import pytest
 from tests.command import Result
 from tests.ssh.fleet import Fleet
 
-# Nothing is mounted here, and there is no cluster: so speak nodes that were asked and have answered.
+# Nothing is mounted here, and there is no cluster: so speak nodes that were asked and have
+# answered.
 HEALTH_OF_ANSWERED = "not mounted"
 CODE_OF_ANSWERED = "CLUSTER_UNREACHABLE"
 

@@ -1,4 +1,6 @@
-"""Web nodes that are nothing but an sshd each: real OpenSSH on loopback, as many as a test wants, each as broken as it wants."""
+"""Web nodes that are nothing but an sshd each: real OpenSSH on loopback, as many as a test wants,
+each as broken as it wants.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ KEYRING = "[client.cephctl]\n\tkey = AQBAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n"
 
 @dataclass
 class Node:
-    """One node. `settings` are lines of its sshd's configuration, `client` of its block in the operator's."""
+    """One node. `settings` are lines of its sshd's configuration, `client` of its block in the
+    operator's.
+    """
 
     name: str
     folder: Path
@@ -95,7 +99,9 @@ class Node:
         )
 
     def ready(self) -> None:
-        """Wait until it says hello. A port that somebody else took in the meantime is exchanged for another."""
+        """Wait until it says hello. A port that somebody else took in the meantime is exchanged for
+        another.
+        """
         for _ in range(TRIES):
             try:
                 wait_until(
@@ -141,7 +147,9 @@ class Node:
 
 @dataclass
 class Fleet:
-    """Nodes in one folder, and the operator's files for them: key, known_hosts, ssh_config, cephctl.toml."""
+    """Nodes in one folder, and the operator's files for them: key, known_hosts, ssh_config,
+    cephctl.toml.
+    """
 
     folder: Path
     timeout: float = 20
@@ -204,7 +212,9 @@ class Fleet:
         return nodes
 
     def add_script(self, script: str) -> Node:
-        """A node on which this shell script runs in place of every command; "$SSH_ORIGINAL_COMMAND" is the one that was asked for."""
+        """A node on which this shell script runs in place of every command; "$SSH_ORIGINAL_COMMAND"
+        is the one that was asked for.
+        """
         path = self.folder / f"script{len(self.nodes):03}"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
@@ -226,7 +236,10 @@ class Fleet:
         nodes = "".join(
             f'[nodes.{name}]\naddress = "127.0.0.1"\nshard = "web"\n' for name in self.nodes
         )
-        site = f'[mount]\npath = "{self.folder}/mount"\n[ssh]\nconfig = "{self.ssh_config}"\ntimeout = {self.timeout}\n'
+        site = (
+            f'[mount]\npath = "{self.folder}/mount"\n[ssh]\nconfig = '
+            f'"{self.ssh_config}"\ntimeout = {self.timeout}\n'
+        )
         (self.folder / "cephctl.toml").write_text(f"[ceph]\n{self.ceph}\n{site}{nodes}")
 
     def write_ssh_config(self) -> None:

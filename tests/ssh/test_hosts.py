@@ -23,7 +23,9 @@ BANNER = b"SSH-2.0-OpenSSH_9.2p1\r\n"
 
 @dataclass(frozen=True)
 class Sick:
-    """A fleet of nodes that fail in every way before a login, two good ones among them, and what was told of it."""
+    """A fleet of nodes that fail in every way before a login, two good ones among them, and what
+    was told of it.
+    """
 
     names: dict[str, str]
     told: Told
@@ -41,7 +43,10 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sick]:
         first, stopped, frozen, last = fleet.add(4)
         # As when what a login needs lies on a file system that hangs.
         [slow] = fleet.add(
-            settings="AuthorizedKeysFile none\nAuthorizedKeysCommand /bin/sleep 60\nAuthorizedKeysCommandUser root"
+            settings=(
+                "AuthorizedKeysFile none\nAuthorizedKeysCommand /bin/sleep "
+                "60\nAuthorizedKeysCommandUser root"
+            )
         )
         stopped.stop()
         frozen.freeze()
@@ -52,7 +57,12 @@ def sick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sick]:
             "frozen": frozen.name,
             "slow": slow.name,
         }
-        for kind, text, ends in (("mute", b"", False), ("banner", BANNER, False), ("closing", b"", True), ("web", b"HTTP/1.1 400\r\n\r\n", True)):  # fmt: skip
+        for kind, text, ends in (
+            ("mute", b"", False),
+            ("banner", BANNER, False),
+            ("closing", b"", True),
+            ("web", b"HTTP/1.1 400\r\n\r\n", True),
+        ):
             sock = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
             threading.Thread(target=serve, args=(sock, text, ends), daemon=True).start()
             names[kind] = fleet.add_port(sock.getsockname()[1]).name

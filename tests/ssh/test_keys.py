@@ -1,4 +1,6 @@
-"""Whom cephctl talks to, and as whom: host keys as OpenSSH knows them, and keys that open or do not open a login."""
+"""Whom cephctl talks to, and as whom: host keys as OpenSSH knows them, and keys that open or do not
+open a login.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +63,9 @@ def test_an_unknown_host_key_is_refused_and_the_printed_command_makes_it_known(
     fingerprint = run("ssh-keygen", "-lf", node.host_key).split()[1]
     assert refused.status == UNREACHABLE
     assert (
-        f"node000: the host key of 127.0.0.1:{node.port} is not in known_hosts (ssh-ed25519 {fingerprint})"
-        in refused.stderr
-    )
+        f"node000: the host key of 127.0.0.1:{node.port} is not in known_hosts "
+        f"(ssh-ed25519 {fingerprint})"
+    ) in refused.stderr
     assert f"ssh-keyscan -p {node.port}" in refused.stderr
     assert (node.logins(), node.sessions()) == (0, 0)
     run_printed(refused)
@@ -224,7 +226,9 @@ def agent(fleet: Fleet, key: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("only", ["yes", "no"])
 def test_the_agent_opens_it_as_for_ssh(fleet: Fleet, only: str) -> None:
-    """IdentitiesOnly does not turn the agent off: it leaves of its keys those that the configuration names."""
+    """IdentitiesOnly does not turn the agent off: it leaves of its keys those that the
+    configuration names.
+    """
     key = locked(fleet)
     fleet.nodes["node000"].client = f"  IdentitiesOnly {only}"
     fleet.write_ssh_config()

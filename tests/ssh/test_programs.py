@@ -11,7 +11,7 @@ from tests.ssh.conftest import Told, asked, fleet_in
 
 SECONDS = 10
 ASKED_FOR = 'exec sh -c "$SSH_ORIGINAL_COMMAND"'
-OLD = """import sys; sys.version_info = (3, 7, 3); exec(compile(sys.stdin.read(), "<stdin>", "exec"))"""
+OLD = 'import sys; sys.version_info = (3, 7, 3); exec(compile(sys.stdin.read(), "<stdin>", "exec"))'
 SCRIPTS = {
     "no python, sh": f"PATH=/nonexistent; exec /bin/{ASKED_FOR.removeprefix('exec ')}",
     "no python, zsh": "echo 'zsh:1: command not found: python3' >&2; exit 127",
@@ -23,7 +23,9 @@ SCRIPTS = {
     "endless": "exec yes",
     "endless on stderr": "exec yes >&2",
     "connection lost at once": "kill -9 $PPID",
-    "connection lost in the answer": "cat >/dev/null; printf 'cephctl-answer:{\"answ'; sleep 0.2; kill -9 $PPID",
+    "connection lost in the answer": (
+        "cat >/dev/null; printf 'cephctl-answer:{\"answ'; sleep 0.2; kill -9 $PPID"
+    ),
     "half an answer": "cat >/dev/null; printf 'cephctl-answer:{\"answ'",
     "no answer": "exit 0",
     "killed": "kill -9 $$",

@@ -19,7 +19,8 @@ def test_included_files_and_matches_count(fleet: Fleet) -> None:
     node = fleet.add()[0]
     included = fleet.folder / "included"
     included.write_text(
-        f'Match host node* exec "test %h = node000"\n  HostName 127.0.0.1\n  Port {node.port}\nMatch all\n'
+        'Match host node* exec "test %h = node000"\n  HostName 127.0.0.1\n  Port '
+        f"{node.port}\nMatch all\n"
     )
     everywhere = fleet.ssh_config.read_text().partition("Host *\n")[2]
     fleet.ssh_config.write_text(f"Include {included}\nHost *\n{everywhere}")

@@ -72,7 +72,9 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 @pytest.mark.parametrize("recording", ["healthy", "evicted", "lazy_umount", "osd_frozen"])
 def test_no_answer_of_one_node_disturbs_the_others(recording: str) -> None:
-    """One value of one node's answer is exchanged, thousands of times: the others keep their verdicts."""
+    """One value of one node's answer is exchanged, thousands of times: the others keep their
+    verdicts.
+    """
     document = json.loads((RECORDINGS / f"{recording}.json").read_text())
     facts = load(str(RECORDINGS / f"{recording}.json"))
     index = next(number for number, node in enumerate(facts.nodes) if node.name == NODE)

@@ -1,4 +1,6 @@
-"""Imports point down only: cli, render, logic, access, node, model; and within the logic layer only as listed."""
+"""Imports point down only: cli, render, logic, access, node, model; and within the logic layer only
+as listed.
+"""
 
 from __future__ import annotations
 

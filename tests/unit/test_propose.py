@@ -1,4 +1,6 @@
-"""Ways to go on with a run, over a cluster in memory: abort, resume, take over; and what is refused."""
+"""Ways to go on with a run, over a cluster in memory: abort, resume, take over; and what is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ SITE = Site("/mnt", "/", WEB, "", "", None, None)
 
 
 class Cluster:
-    """Answers the questions of a rotation by their functions' names; keeps entities and the lock's content."""
+    """Answers the questions of a rotation by their functions' names; keeps entities and the lock's
+    content.
+    """
 
     def __init__(self) -> None:
         self.fsid = "fsid-1"

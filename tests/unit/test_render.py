@@ -21,7 +21,12 @@ class Row(Record):
     at: datetime | None
     hidden: str = "only in json"
 
-    columns = (Column("name", "NAME"), Column("size", "SIZE", Kind.SIZE), Column("limit", "LIMIT", Kind.LIMIT), Column("at", "AT", Kind.AGO))  # fmt: skip
+    columns = (
+        Column("name", "NAME"),
+        Column("size", "SIZE", Kind.SIZE),
+        Column("limit", "LIMIT", Kind.LIMIT),
+        Column("at", "AT", Kind.AGO),
+    )
 
 
 ROWS = Table(

@@ -1,4 +1,6 @@
-"""Every strategy, cut off at every touch of the world, then resumed or rolled back; over a world in memory."""
+"""Every strategy, cut off at every touch of the world, then resumed or rolled back; over a world in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def made(name: str, key: str) -> Entity:
 
 @dataclass
 class Memory:
-    """A cluster and nodes. `cut` is the touch at which it ends; a change at that touch is made when `done` is true.
+    """A cluster and nodes. `cut` is the touch at which it ends; a change at that touch is made when
+    `done` is true.
 
     A node's mount and each of its sessions are (entity, fingerprint, time).
     """
@@ -353,7 +356,9 @@ def test_without_the_old_key_there_is_no_way_back_but_forward() -> None:
 
 @pytest.mark.parametrize("strategy", ["overlap", "alternate"])
 def test_a_node_that_mounts_with_the_old_key_again_stops_it(strategy: str) -> None:
-    """Between the wait and the change: the last look before the key or the entity goes finds the session."""
+    """Between the wait and the change: the last look before the key or the entity goes finds the
+    session.
+    """
     case = Case(strategy)
     kind = StepKind.REKEY if strategy == "overlap" else StepKind.REMOVE
     steps = case.rotation(FORWARD).steps()

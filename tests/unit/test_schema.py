@@ -60,7 +60,9 @@ def kinds(kind: type[Record]) -> list[type[Record]]:
 
 
 def test_the_contract_is_as_it_was_agreed() -> None:
-    """A field that is renamed or removed breaks scripts. Accept a new one: cephctl schema >tests/unit/contract.json"""
+    """A field that is renamed or removed breaks scripts. Accept a new one: cephctl schema
+    >tests/unit/contract.json
+    """
     assert schema() == json.loads(CONTRACT.read_text())
 
 

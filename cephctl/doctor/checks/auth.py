@@ -23,7 +23,9 @@ ALL_RIGHTS = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
 def caps_argv(verb: str, view: View) -> tuple[str, ...]:
-    """The `ceph auth` command with the caps that a web node needs. It names every service: `auth caps` deletes the others."""
+    """The `ceph auth` command with the caps that a web node needs. It names every service: `auth
+    caps` deletes the others.
+    """
     system = view.file_system
     caps = web_caps(system.name if system else "cephfs", view.site.root)
     words = [word for service, cap in caps.items() for word in (service, cap)]
@@ -56,8 +58,9 @@ def caps_of(view: View, service: str) -> str | None:
 def entity_missing(view: View) -> Iterator[Problem]:
     """It was deleted, or the cluster was rebuilt.
 
-    An existing mount works until its monitor session breaks, then it hangs. New mounts fail with the text "no
-    mds server is up". Create the entity again (with a new key), then push the key to every node.
+    An existing mount works until its monitor session breaks, then it hangs. New mounts fail with
+    the text "no mds server is up". Create the entity again (with a new key), then push the key to
+    every node.
     """
     if not view.entity.exists:
         create = here(*caps_argv("get-or-create", view), "-o", "/dev/null")
@@ -77,10 +80,11 @@ def entity_missing(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def caps_no_mon(view: View) -> Iterator[Problem]:
-    """`ceph auth caps ENTITY mds '…'` silently deletes every service that it does not name; the mon caps are missed first.
+    """`ceph auth caps ENTITY mds '…'` silently deletes every service that it does not name; the mon
+    caps are missed first.
 
-    Existing mounts notice at their next authentication. New ones fail with "no mds server is up" and -13 in the
-    kernel log. Restore the caps of all services.
+    Existing mounts notice at their next authentication. New ones fail with "no mds server is up"
+    and -13 in the kernel log. Restore the caps of all services.
     """
     if caps_of(view, "mon") == "":
         yield Problem(
@@ -99,7 +103,8 @@ def caps_no_mon(view: View) -> Iterator[Problem]:
 def caps_no_mds(view: View) -> Iterator[Problem]:
     """Without mds caps that allow at least rw the MDS refuses the session, or every change.
 
-    A session keeps the caps that it was opened with. After the caps are restored the node must be remounted.
+    A session keeps the caps that it was opened with. After the caps are restored the node must be
+    remounted.
     """
     caps = caps_of(view, "mds")
     if caps is not None and not any(clause.allows("rw") for clause in clauses(caps)):
@@ -120,8 +125,8 @@ def caps_no_mds(view: View) -> Iterator[Problem]:
 def caps_no_osd(view: View) -> Iterator[Problem]:
     """Ls works, cat and write fail with EPERM: the osd caps do not include the data pool.
 
-    A pool was added, or the caps name another one. `allow rw tag cephfs data=NAME` includes all pools of the
-    file system, also later ones.
+    A pool was added, or the caps name another one. `allow rw tag cephfs data=NAME` includes all
+    pools of the file system, also later ones.
     """
     caps, system = caps_of(view, "osd"), view.file_system
     if caps is None or not system:
@@ -196,10 +201,11 @@ def caps_fsname(view: View) -> Iterator[Problem]:
     topic=Topic.KEYS,
 )
 def caps_excessive(view: View) -> Iterator[Problem]:
-    """`allow *` anywhere, mon caps beyond r, or mds rights p (set quotas and layouts) and s (snapshots).
+    """`allow *` anywhere, mon caps beyond r, or mds rights p (set quotas and layouts) and s
+    (snapshots).
 
-    A tenant who breaks out of one web node has all of it. Clauses that `fs authorize` appended instead of
-    replaced (Ceph 19 and later) are reported too.
+    A tenant who breaks out of one web node has all of it. Clauses that `fs authorize` appended
+    instead of replaced (Ceph 19 and later) are reported too.
     """
     for service, caps in view.entity.caps.items():
         needed = set("r") if service == "mon" else set("rw")
@@ -222,14 +228,18 @@ def caps_excessive(view: View) -> Iterator[Problem]:
     topic=Topic.KEYS,
 )
 def key_pending(view: View) -> Iterator[Problem]:
-    """Ceph 17 and later can keep a second, pending key. The first client that uses it makes it the only one.
+    """Ceph 17 and later can keep a second, pending key. The first client that uses it makes it the
+    only one.
 
-    Any failed authentication with a wrong key does the same (measured on 18.2 and 20.2). One node with an old
-    secret locks out all others. Clear the pending key.
+    Any failed authentication with a wrong key does the same (measured on 18.2 and 20.2). One node
+    with an old secret locks out all others. Clear the pending key.
     """
     if view.entity.pending:
         yield Problem(
-            f"{view.site.entity} has a pending key: the next login with a wrong key locks out all nodes",
+            (
+                f"{view.site.entity} has a pending key: the next login with a wrong key locks "
+                "out all nodes"
+            ),
             cluster=("auth get shows pending_key",),
             remedy=(here("ceph", "auth", "clear-pending", view.site.entity),),
         )
@@ -244,9 +254,11 @@ def key_pending(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def key_type_refused(view: View) -> Iterator[Problem]:
-    """auth_allowed_ciphers of the monmap (Ceph 19.2.6, 20.2.4 and later) does not include the key's type.
+    """auth_allowed_ciphers of the monmap (Ceph 19.2.6, 20.2.4 and later) does not include the key's
+    type.
 
-    The key is right, and cannot authenticate. Rotate it to an allowed type, or allow the type again.
+    The key is right, and cannot authenticate. Rotate it to an allowed type, or allow the type
+    again.
     """
     allowed, key = view.allowed_ciphers, view.key
     if allowed and key and key.type not in allowed:
@@ -265,7 +277,8 @@ def key_type_refused(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def key_type_unsupported(view: View) -> Iterator[Problem]:
-    """aes256k keys need Linux 7.0 (or a kernel with the change backported) and ceph-common 19.2.6 or 20.2.4.
+    """aes256k keys need Linux 7.0 (or a kernel with the change backported) and ceph-common 19.2.6
+    or 20.2.4.
 
     Upgrade the node, or give the entity an aes key while the cluster still allows that.
     """
@@ -290,13 +303,14 @@ def key_type_unsupported(view: View) -> Iterator[Problem]:
 def auth_refused(view: View) -> Iterator[Problem]:
     """The mount uses a key that the cluster no longer knows, and its monitor session broke.
 
-    It tries again every ten seconds and is refused (-13). debugfs looks healthy, but df hangs already. At the
-    next MDS failover every path will hang. Remount now with the new key, while the MDS and OSD connections
-    work: it takes a second. After a failover only restoring the old key in the cluster frees the processes
-    (measured on Linux 6.1).
+    It tries again every ten seconds and is refused (-13). debugfs looks healthy, but df hangs
+    already. At the next MDS failover every path will hang. Remount now with the new key, while the
+    MDS and OSD connections work: it takes a second. After a failover only restoring the old key in
+    the cluster frees the processes (measured on Linux 6.1).
     """
     event, probe = view.events.get("auth_refused"), view.probe("mon")
-    # The log does not say whose attempt it was: a mount through which the monitors answer was not meant.
+    # The log does not say whose attempt it was: a mount through which the monitors answer was not
+    # meant.
     if event and view.client and not (probe and probe.status == "ok"):
         age = f"{event.count} times, last {event.age:.0f} s before"
         yield Problem(
@@ -316,8 +330,8 @@ def auth_refused(view: View) -> Iterator[Problem]:
 def tickets_refused(view: View) -> Iterator[Problem]:
     """The key is right, and the MDS or OSDs refuse the tickets made with it.
 
-    The clocks of this node or of the daemons differ, or the service keys were rotated while the node was cut
-    off.
+    The clocks of this node or of the daemons differ, or the service keys were rotated while the
+    node was cut off.
     """
     if event := view.events.get("ticket_refused"):
         yield Problem("an MDS or OSD refuses the client's ticket", node=(event.line,))

@@ -54,9 +54,9 @@ def host(daemon: str, address: str | None = None) -> str:
 def cluster_unreachable(view: View) -> Iterator[Problem]:
     """No monitor answered within the deadline.
 
-    What the nodes know is evaluated anyway. What only the cluster knows (caps, sessions, blocklist) is UNKNOWN.
-    Existing mounts keep working, except for df; new ones fail. A monitor that accepts connections and sends no
-    banner is frozen, and named.
+    What the nodes know is evaluated anyway. What only the cluster knows (caps, sessions, blocklist)
+    is UNKNOWN. Existing mounts keep working, except for df; new ones fail. A monitor that accepts
+    connections and sends no banner is frozen, and named.
     """
     failure = view.cluster.failure
     if failure and failure.unanswered and isinstance(view.cluster.monmap, Unreadable):
@@ -83,7 +83,8 @@ def cluster_unreachable(view: View) -> Iterator[Problem]:
     scope=Scope.CLUSTER,
 )
 def cluster_access_denied(view: View) -> Iterator[Problem]:
-    """The key or the caps of the operator's own entity do not suffice, so the cluster's side is unknown.
+    """The key or the caps of the operator's own entity do not suffice, so the cluster's side is
+    unknown.
 
     The nodes are evaluated with their own facts.
     """
@@ -100,9 +101,11 @@ def cluster_access_denied(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mds_silent(view: View) -> Iterator[Problem]:
-    """Every Ceph daemon sends a banner at once; this one does not. It is frozen or overloaded, and all that needs it hangs.
+    """Every Ceph daemon sends a banner at once; this one does not. It is frozen or overloaded, and
+    all that needs it hangs.
 
-    The monitors replace it after 15 s (mds_beacon_grace) if there is a standby. Without one, restart it.
+    The monitors replace it after 15 s (mds_beacon_grace) if there is a standby. Without one,
+    restart it.
     """
     yield from silent_daemons(view, "mds")
 
@@ -114,10 +117,12 @@ def mds_silent(view: View) -> Iterator[Problem]:
     scope=Scope.CLUSTER,
 )
 def osd_silent(view: View) -> Iterator[Problem]:
-    """A frozen OSD: reads and writes of its objects hang on every node, and so does an MDS that waits for its journal.
+    """A frozen OSD: reads and writes of its objects hang on every node, and so does an MDS that
+    waits for its journal.
 
-    Other OSDs report it after 20 s (osd_heartbeat_grace); a single OSD is not reported. Restart it. If a
-    process stays in an uninterruptible sleep, `ceph osd down ID` makes clients send their requests again.
+    Other OSDs report it after 20 s (osd_heartbeat_grace); a single OSD is not reported. Restart it.
+    If a process stays in an uninterruptible sleep, `ceph osd down ID` makes clients send their
+    requests again.
     """
     yield from silent_daemons(view, "osd")
 
@@ -131,7 +136,8 @@ def osd_silent(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mds_dead(view: View) -> Iterator[Problem]:
-    """Its port refuses connections from every node. The monitors report it as active for 15 s (mds_beacon_grace).
+    """Its port refuses connections from every node. The monitors report it as active for 15 s
+    (mds_beacon_grace).
 
     Then a standby takes over, or it is reported as laggy.
     """
@@ -148,7 +154,8 @@ def mds_dead(view: View) -> Iterator[Problem]:
 def osd_dead(view: View) -> Iterator[Problem]:
     """Its port refuses connections from every node, and the OSD map reports it as up.
 
-    Other OSDs report it within seconds. A single OSD is reported after 15 min (mon_osd_report_timeout).
+    Other OSDs report it within seconds. A single OSD is reported after 15 min
+    (mon_osd_report_timeout).
     """
     yield from dead_daemons(view, "osd")
 

@@ -24,10 +24,12 @@ MIN_NODES = 3
     scope=Scope.CLUSTER,
 )
 def fleet_evicted(view: View) -> Iterator[Problem]:
-    """Every node's client is blocklisted with nearly the same expiry: one command or one event, not a coincidence.
+    """Every node's client is blocklisted with nearly the same expiry: one command or one event, not
+    a coincidence.
 
-    Typical: `client evict` without a filter (on 16.2 it evicts all), a network fence, or a network failure of
-    all nodes. Remount all, one after the other, and find out who did it (ceph log last 100, audit).
+    Typical: `client evict` without a filter (on 16.2 it evicts all), a network fence, or a network
+    failure of all nodes. Remount all, one after the other, and find out who did it (ceph log last
+    100, audit).
     """
     entries = {
         each.node.name: view.blocklist[each.instance]
@@ -63,7 +65,8 @@ TRAITS: tuple[tuple[str, Callable[[View], str | None]], ...] = (
     needs=("host",),
 )
 def node_differs(view: View) -> Iterator[Problem]:
-    """Kernel, ceph-common, key, unit or ceph.conf of this node differ from all others of its shard, which agree.
+    """Kernel, ceph-common, key, unit or ceph.conf of this node differ from all others of its shard,
+    which agree.
 
     The node was left out of a rollout, or is the first one of it.
     """

@@ -13,7 +13,8 @@ from cephctl.parse import Unreadable
 from cephctl.remedy import here
 from cephctl.results import Severity
 
-# Ceph's health codes that concern a mount, by their beginning, and where the cause lies. All others are shown by
+# Ceph's health codes that concern a mount, by their beginning, and where the cause lies. All others
+# are shown by
 # `cluster status`.
 CONCERNING = (
     ("MON_", Layer.NETWORK),
@@ -46,8 +47,8 @@ OURS = ("MDS_ALL_DOWN",)
 def osd_writes_stopped(view: View) -> Iterator[Problem]:
     """full, pausewr or pauserd is set: writes (or reads) fail with ENOSPC or wait.
 
-    Ceph sets `full` at 95 % (mon_osd_full_ratio) and clears it when space is freed. Pause flags are set and
-    cleared by hand.
+    Ceph sets `full` at 95 % (mon_osd_full_ratio) and clears it when space is freed. Pause flags are
+    set and cleared by hand.
     """
     flags = [flag for flag in view.osdmap.flags if flag in ("full", "pausewr", "pauserd")]
     if flags:
@@ -67,7 +68,8 @@ def osd_writes_stopped(view: View) -> Iterator[Problem]:
     scope=Scope.CLUSTER,
 )
 def data_pool_full(view: View) -> Iterator[Problem]:
-    """The pool reached its quota (pool quotas set the flag too), or its OSDs are full: writes fail with ENOSPC or EDQUOT.
+    """The pool reached its quota (pool quotas set the flag too), or its OSDs are full: writes fail
+    with ENOSPC or EDQUOT.
 
     Add space, delete, or remove the pool's quota.
     """
@@ -91,7 +93,8 @@ def data_pool_full(view: View) -> Iterator[Problem]:
     remedy=(here("ceph", "osd", "pool", "ls", "detail", changes=False),),
 )
 def pool_missing(view: View) -> Iterator[Problem]:
-    """A pool was removed while a directory's layout still names it: only access to files there hangs or fails.
+    """A pool was removed while a directory's layout still names it: only access to files there
+    hangs or fails.
 
     Find the directory (getfattr -n ceph.dir.layout) and set another pool.
     """
@@ -109,7 +112,8 @@ def pool_missing(view: View) -> Iterator[Problem]:
     scope=Scope.CLUSTER,
 )
 def ceph_health(view: View) -> Iterator[Problem]:
-    """What `ceph health detail` reports that concerns a mount, each under Ceph's own code: MDS_*, FS_*, OSD_*, PG_*, MON_* and others.
+    """What `ceph health detail` reports that concerns a mount, each under Ceph's own code: MDS_*,
+    FS_*, OSD_*, PG_*, MON_* and others.
 
     Ceph's documentation of health checks explains the codes. A client that does not release caps
     (MDS_CLIENT_LATE_RELEASE) is named with its host.

@@ -23,7 +23,8 @@ from cephctl.results import Severity
 def mds_all_down(view: View) -> Iterator[Problem]:
     """No daemon has a rank of the file system: everything but df hangs, and new mounts fail.
 
-    Start an MDS. If the file system is not joinable (`fs fail`, maintenance), allow MDS to join again.
+    Start an MDS. If the file system is not joinable (`fs fail`, maintenance), allow MDS to join
+    again.
     """
     for system in view.file_systems:
         ranks = [each for each in view.daemons if each.file_system == system.name and each.has_rank]
@@ -71,9 +72,11 @@ def mds_laggy(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mds_recovering(view: View) -> Iterator[Problem]:
-    """A failover is in progress (replay, reconnect, rejoin, clientreplay): clients hang until the rank is active, usually seconds.
+    """A failover is in progress (replay, reconnect, rejoin, clientreplay): clients hang until the
+    rank is active, usually seconds.
 
-    A client that does not reconnect within 45 s is evicted and needs a remount. Wait, then run the doctor again.
+    A client that does not reconnect within 45 s is evicted and needs a remount. Wait, then run the
+    doctor again.
     """
     for daemon in view.daemons:
         if daemon.has_rank and not daemon.is_active and not daemon.laggy:
@@ -93,10 +96,11 @@ def mds_recovering(view: View) -> Iterator[Problem]:
     scope=Scope.CLUSTER,
 )
 def mds_no_standby(view: View) -> Iterator[Problem]:
-    """An active MDS without a standby is a single point of failure: when it fails, all mounts hang until one is started.
+    """An active MDS without a standby is a single point of failure: when it fails, all mounts hang
+    until one is started.
 
-    Ceph itself warns only where standby_count_wanted asks for one. A standby-replay MDS stands by for its own
-    rank alone.
+    Ceph itself warns only where standby_count_wanted asks for one. A standby-replay MDS stands by
+    for its own rank alone.
     """
     for finding in single_points(view.daemons):
         yield of_ceph(finding, remedy=restart("mds", "start"), host="the hosts of the MDS")

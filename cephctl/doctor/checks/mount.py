@@ -20,10 +20,11 @@ MOUNT = here("cephctl", "node", "mount", NODE)
     remedy=(here("cephctl", "node", "mount", NODE, "--set-aside"),),
 )
 def shadowed_files(view: View) -> Iterator[Problem]:
-    """While nothing was mounted, programs wrote into the mount point, on the node's own disk. A mount would hide these files.
+    """While nothing was mounted, programs wrote into the mount point, on the node's own disk. A
+    mount would hide these files.
 
-    Mounting with --set-aside first moves them to PATH.shadowed-DATE on the same disk. Then see which of them
-    must be merged.
+    Mounting with --set-aside first moves them to PATH.shadowed-DATE on the same disk. Then see
+    which of them must be merged.
     """
     found = view.directory
     if found.entries:
@@ -61,7 +62,9 @@ def not_mounted(view: View) -> Iterator[Problem]:
     remedy=(on_node("mkdir", "-p", PATH), MOUNT),
 )
 def mountpoint_missing(view: View) -> Iterator[Problem]:
-    """The directory does not exist, or is not a directory: mount error 2, with nothing in the kernel log."""
+    """The directory does not exist, or is not a directory: mount error 2, with nothing in the
+    kernel log.
+    """
     found = view.directory
     if not found.mounted and not found.is_directory:
         what = "is not a directory" if found.exists else "does not exist"
@@ -76,10 +79,11 @@ def mountpoint_missing(view: View) -> Iterator[Problem]:
     remedy=REMOUNT,
 )
 def mount_stacked(view: View) -> Iterator[Problem]:
-    """Two or more mounts on the same directory: earlier programs use the lower one, later ones the upper.
+    """Two or more mounts on the same directory: earlier programs use the lower one, later ones the
+    upper.
 
-    Each mount is a client of its own. fstab and a unit both mounted it, or it was mounted twice by hand.
-    Remounting removes all of them and mounts once.
+    Each mount is a client of its own. fstab and a unit both mounted it, or it was mounted twice by
+    hand. Remounting removes all of them and mounts once.
     """
     if len(view.mounts_here) > 1:
         lines = tuple(f"{each.id}: {each.source} ({each.type})" for each in view.mounts_here)
@@ -114,7 +118,8 @@ def mount_foreign(view: View) -> Iterator[Problem]:
     remedy=PUSH_AND_REMOUNT,
 )
 def mount_wrong(view: View) -> Iterator[Problem]:
-    """The mount works, and is not the configured one: another directory (mount.root), file system or cluster.
+    """The mount works, and is not the configured one: another directory (mount.root), file system
+    or cluster.
 
     Tenants see other data or none.
     """
@@ -136,7 +141,9 @@ def mount_wrong(view: View) -> Iterator[Problem]:
 
 @check("MOUNT_READ_ONLY", "The mount is read-only", Layer.LOCAL, needs=("mounts",), remedy=REMOUNT)
 def mount_read_only(view: View) -> Iterator[Problem]:
-    """Mounted with ro, or remounted so: every write fails with EROFS. If the MDS is read-only, Ceph says MDS_READ_ONLY."""
+    """Mounted with ro, or remounted so: every write fails with EROFS. If the MDS is read-only, Ceph
+    says MDS_READ_ONLY.
+    """
     if view.mount and "ro" in (*view.mount.options, *view.mount.super_options):
         yield Problem("mounted read-only", node=(f"options {','.join(view.mount.options)}",))
 
@@ -150,9 +157,11 @@ def mount_read_only(view: View) -> Iterator[Problem]:
     remedy=REMOUNT,
 )
 def mount_by_hand(view: View) -> Iterator[Problem]:
-    """Source or name differ from the unit's: it was mounted by hand, or the unit was changed without remounting.
+    """Source or name differ from the unit's: it was mounted by hand, or the unit was changed
+    without remounting.
 
-    The next boot will mount something else. A name that ends in -next belongs to an unfinished key rotation.
+    The next boot will mount something else. A name that ends in -next belongs to an unfinished key
+    rotation.
     """
     if not view.mount or not view.source:
         return
@@ -182,8 +191,8 @@ def mount_by_hand(view: View) -> Iterator[Problem]:
 def module_missing(view: View) -> Iterator[Problem]:
     """The ceph module is not loaded, and does not exist for the running kernel.
 
-    A kernel upgrade removed the modules of the running kernel, or the package with extra modules is missing.
-    Reboot into the installed kernel, or install its modules.
+    A kernel upgrade removed the modules of the running kernel, or the package with extra modules is
+    missing. Reboot into the installed kernel, or install its modules.
     """
     if not view.module.loaded and not view.module.available:
         kernel = view.host.kernel
@@ -204,7 +213,9 @@ def module_missing(view: View) -> Iterator[Problem]:
     remedy=(on_node("apt-get", "install", "-y", "ceph-common"),),
 )
 def helper_missing(view: View) -> Iterator[Problem]:
-    """Without the helper the kernel gets the options unchanged: it does not know secretfile=, and names do not resolve."""
+    """Without the helper the kernel gets the options unchanged: it does not know secretfile=, and
+    names do not resolve.
+    """
     if not view.host.mount_helper:
         yield Problem("/sbin/mount.ceph does not exist", severity=view.later)
 
@@ -218,8 +229,8 @@ def helper_missing(view: View) -> Iterator[Problem]:
 def kernel_too_old(view: View) -> Iterator[Problem]:
     """The kernel log says feature set mismatch or missing required protocol features.
 
-    require_min_compat_client, or a feature that the file system requires, is newer than the client. Upgrade
-    the kernel, or relax the requirement.
+    require_min_compat_client, or a feature that the file system requires, is newer than the client.
+    Upgrade the kernel, or relax the requirement.
     """
     if event := view.events.get("features_missing"):
         yield Problem(
@@ -262,8 +273,8 @@ def fs_unknown(view: View) -> Iterator[Problem]:
 def unit_path_differs(view: View) -> Iterator[Problem]:
     """The path in What= is not mount.root of cephctl's configuration; one of the two is wrong.
 
-    If the directory does not exist, or the entity's mds caps exclude it, the mount fails with error 2. The
-    kernel log then shows an established session and no error.
+    If the directory does not exist, or the entity's mds caps exclude it, the mount fails with error
+    2. The kernel log then shows an established session and no error.
     """
     if view.source and view.source_path != view.site.root:
         failed = [line for line in view.unit.log if "error 2" in line]

@@ -27,11 +27,12 @@ def answers(view: View, places: Iterable[tuple[str, int]]) -> tuple[str, ...]:
     prevents_mount=True,
 )
 def node_cut_off(view: View) -> Iterator[Problem]:
-    """Every monitor, MDS and OSD is unreachable from this node, while they answer elsewhere: route, VLAN, firewall or cable.
+    """Every monitor, MDS and OSD is unreachable from this node, while they answer elsewhere: route,
+    VLAN, firewall or cable.
 
-    The mount hangs. 300 s (session_autoclose) after the last sign of life the MDS evicts the client and
-    blocklists it. Then it needs a remount although the network is back. Fix the network first, then run the
-    doctor again.
+    The mount hangs. 300 s (session_autoclose) after the last sign of life the MDS evicts the client
+    and blocklists it. Then it needs a remount although the network is back. Fix the network first,
+    then run the doctor again.
     """
     if view.is_cut_off:
         yield Problem(
@@ -49,10 +50,11 @@ def node_cut_off(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mon_unreachable(view: View) -> Iterator[Problem]:
-    """Ports 3300 (msgr2) and 6789 (legacy) of the monitors do not answer this node, but other daemons do: firewall or route.
+    """Ports 3300 (msgr2) and 6789 (legacy) of the monitors do not answer this node, but other
+    daemons do: firewall or route.
 
-    A mount attempt fails after 60 s (mount_timeout) with "no mds server is up" or error 110. An existing mount
-    keeps working, but df and everything that calls statfs hangs.
+    A mount attempt fails after 60 s (mount_timeout) with "no mds server is up" or error 110. An
+    existing mount keeps working, but df and everything that calls statfs hangs.
     """
     places = [(each.host, each.port) for each in view.monitors]
     tried = [view.reach(*place) for place in places]
@@ -73,10 +75,11 @@ def mon_unreachable(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mon_port_blocked(view: View) -> Iterator[Problem]:
-    """The mount's ms_mode decides which port it uses: 6789 for legacy (the default), 3300 otherwise.
+    """The mount's ms_mode decides which port it uses: 6789 for legacy (the default), 3300
+    otherwise.
 
-    That port does not answer, the other one does. The mount fails after 60 s, or loses its monitor at the
-    next reconnect.
+    That port does not answer, the other one does. The mount fails after 60 s, or loses its monitor
+    at the next reconnect.
     """
     wanted = "v2" if view.wants_msgr2 else "v1"
     needed = [(each.host, each.port) for each in view.monitors if each.kind == wanted]
@@ -97,10 +100,11 @@ def mon_port_blocked(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def mds_unreachable(view: View) -> Iterator[Problem]:
-    """The monitors answer this node and report the MDS as active, but its port does not answer from here.
+    """The monitors answer this node and report the MDS as active, but its port does not answer from
+    here.
 
-    Usually a firewall that allows only the monitors' ports. Daemons use ports 6800 to 7568. ls and open hang,
-    df answers.
+    Usually a firewall that allows only the monitors' ports. Daemons use ports 6800 to 7568. ls and
+    open hang, df answers.
     """
     if view.is_cut_off:
         return
@@ -132,7 +136,8 @@ def is_lost(view: View, place: Address) -> bool:
     remedy=ROUTE,
 )
 def osd_unreachable(view: View) -> Iterator[Problem]:
-    """The cluster reports the OSD as up, but its port does not answer from here: firewall (6800 to 7568), MTU or route.
+    """The cluster reports the OSD as up, but its port does not answer from here: firewall (6800 to
+    7568), MTU or route.
 
     Reads and writes of the objects on it hang; ls keeps working.
     """
@@ -159,7 +164,8 @@ def osd_unreachable(view: View) -> Iterator[Problem]:
 def mon_address_stale(view: View) -> Iterator[Problem]:
     """The unit's What= (or mon_addr=, or mon host in ceph.conf) names no monitor of the monmap.
 
-    An existing mount got the right addresses from the cluster. The next mount will wait 60 s and fail.
+    An existing mount got the right addresses from the cluster. The next mount will wait 60 s and
+    fail.
     """
     hosts = {each.host for each in view.monitors}
     named = {host for host, _ in view.source_monitors}
@@ -182,8 +188,8 @@ def mon_address_stale(view: View) -> Iterator[Problem]:
 def conf_stale(view: View) -> Iterator[Problem]:
     """Fsid or mon host in the node's ceph.conf is not the cluster's.
 
-    The kernel client uses neither when the unit names the monitors. mount.ceph does when the unit does not,
-    and so do all other tools.
+    The kernel client uses neither when the unit names the monitors. mount.ceph does when the unit
+    does not, and so do all other tools.
     """
     if event := view.events.get("bad_fsid"):
         yield Problem(
@@ -226,10 +232,12 @@ def are_addresses(names: set[str]) -> bool:
     prevents_mount=True,
 )
 def mon_port_mismatch(view: View) -> Iterator[Problem]:
-    """Port 3300 speaks msgr2 only, which the kernel uses with ms_mode=prefer-crc, crc or secure (Linux 5.11).
+    """Port 3300 speaks msgr2 only, which the kernel uses with ms_mode=prefer-crc, crc or secure
+    (Linux 5.11).
 
-    Port 6789 speaks the legacy protocol only. The kernel log shows "socket closed (con state V1_BANNER)" or
-    "server is speaking msgr1 protocol", and the mount fails after 60 s. Omit the port, or make the two agree.
+    Port 6789 speaks the legacy protocol only. The kernel log shows "socket closed (con state
+    V1_BANNER)" or "server is speaking msgr1 protocol", and the mount fails after 60 s. Omit the
+    port, or make the two agree.
     """
     kinds = {(each.host, each.port): each.kind for each in view.monitors}
     for host, port in view.source_monitors:

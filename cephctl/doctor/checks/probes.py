@@ -15,7 +15,8 @@ MAX_NAMED = 5
 
 @check("PROBE_MON_HANGS", "statfs hangs (monitor path)", Layer.SYMPTOM, needs=("mounts",))
 def probe_mon_hangs(view: View) -> Iterator[Problem]:
-    """df, and every monitoring agent that calls statfs, hangs, while files can be read and written: the client has no monitor.
+    """df, and every monitoring agent that calls statfs, hangs, while files can be read and written:
+    the client has no monitor.
 
     The monitors or the network to them are down, or they refuse its key.
     """
@@ -26,8 +27,8 @@ def probe_mon_hangs(view: View) -> Iterator[Problem]:
 def probe_mds_hangs(view: View) -> Iterator[Problem]:
     """ls, open and stat hang, though cached entries still answer: the MDS does not.
 
-    If no cause is named, it is slow. See `ceph health detail` (MDS_SLOW_REQUEST), and what it waits for (`ceph
-    tell mds.NAME dump_blocked_ops`).
+    If no cause is named, it is slow. See `ceph health detail` (MDS_SLOW_REQUEST), and what it waits
+    for (`ceph tell mds.NAME dump_blocked_ops`).
     """
     yield from hanging(view, "mds", "getattr")
 
@@ -68,8 +69,8 @@ def hung(probe: Probe, what: str) -> str:
 def probe_fails(view: View) -> Iterator[Problem]:
     """EACCES: the client was rejected, or the caps do not suffice. EIO: the client is shut down.
 
-    EPERM on the OSD probe: the osd caps do not include the data pool. ESTALE: the mount changed during the
-    probe.
+    EPERM on the OSD probe: the osd caps do not include the data pool. ESTALE: the mount changed
+    during the probe.
     """
     for name in ("mon", "mds", "osd"):
         probe, error = view.probe(name), view.probe_failed(name)
@@ -110,11 +111,15 @@ def processes_hung(view: View) -> Iterator[Problem]:
     """
     sleepers = known(view.node.facts.sleepers, ())
     found = [each for each in sleepers if not each.command.startswith("python3")]
-    # One look at a busy process says nothing: only where a probe hangs too, or the kernel has seen it for two minutes.
+    # One look at a busy process says nothing: only where a probe hangs too, or the kernel has seen
+    # it for two minutes.
     hangs = any(view.probe_hangs(name) for name in ("mon", "mds", "osd"))
     if found and (hangs or "hung_task" in view.events):
         yield Problem(
-            f"{len(found)} process{'es' if len(found) > 1 else ''} in an uninterruptible sleep in the Ceph client",
+            (
+                f"{len(found)} process{'es' if len(found) > 1 else ''} in an uninterruptible "
+                "sleep in the Ceph client"
+            ),
             node=tuple(
                 f"{each.command} ({each.pid}) of {each.unit}: {' < '.join(each.stack[:3])}"
                 for each in found[:MAX_NAMED]

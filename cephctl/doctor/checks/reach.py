@@ -26,8 +26,8 @@ def failed(view: View, code: str) -> Iterator[Problem]:
 def node_unreachable(view: View) -> Iterator[Problem]:
     """No TCP connection to its sshd: the machine is off, its network is down, or sshd does not run.
 
-    Nothing is known of its mount. The cluster knows its session, which ends 300 s (session_autoclose) after
-    the last sign of life.
+    Nothing is known of its mount. The cluster knows its session, which ends 300 s
+    (session_autoclose) after the last sign of life.
     """
     sessions = [
         each
@@ -55,8 +55,8 @@ def node_unreachable(view: View) -> Iterator[Problem]:
 def node_silent(view: View) -> Iterator[Problem]:
     """sshd, the login or the node program did not answer within ssh.timeout.
 
-    A machine whose processes all hang on a dead mount behaves like this. Look at the other nodes and at the
-    cluster first. The console of the machine may still work.
+    A machine whose processes all hang on a dead mount behaves like this. Look at the other nodes
+    and at the cluster first. The console of the machine may still work.
     """
     yield from failed(view, "NODE_SILENT")
 
@@ -70,8 +70,8 @@ def node_silent(view: View) -> Iterator[Problem]:
 def node_host_key_unknown(view: View) -> Iterator[Problem]:
     """Cephctl logs in only to hosts whose key is known, whatever StrictHostKeyChecking says.
 
-    Compare the fingerprint with the one on the node (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub). Then
-    add the key.
+    Compare the fingerprint with the one on the node (ssh-keygen -lf
+    /etc/ssh/ssh_host_ed25519_key.pub). Then add the key.
     """
     yield from failed(view, "NODE_HOST_KEY_UNKNOWN")
 
@@ -115,7 +115,9 @@ def node_sudo_refused(view: View) -> Iterator[Problem]:
 
 @check("NODE_NO_PYTHON", "The node has no python3", Layer.REACH, topic=Topic.REACH)
 def node_no_python(view: View) -> Iterator[Problem]:
-    """Cephctl installs nothing on a node. What it runs there needs python3 3.8 or newer, standard library only."""
+    """Cephctl installs nothing on a node. What it runs there needs python3 3.8 or newer, standard
+    library only.
+    """
     yield from failed(view, "NODE_NO_PYTHON")
 
 
@@ -140,18 +142,20 @@ def node_program_failed(view: View) -> Iterator[Problem]:
 def node_answer_invalid(view: View) -> Iterator[Problem]:
     """The answer is not what cephctl's node program sends; the summary says which part.
 
-    The node may be compromised, or its python3 or kernel is one that cephctl does not know. Nothing of the
-    answer is used.
+    The node may be compromised, or its python3 or kernel is one that cephctl does not know. Nothing
+    of the answer is used.
     """
     yield from failed(view, "NODE_ANSWER_INVALID")
 
 
 @check("NODE_CLOCK_SKEW", "The node's clock is wrong", Layer.CLOCK, needs=("clock",))
 def node_clock_skew(view: View) -> Iterator[Problem]:
-    """CephX tickets contain times. With a clock minutes off, the daemons refuse a client whose key is right.
+    """CephX tickets contain times. With a clock minutes off, the daemons refuse a client whose key
+    is right.
 
-    The clock is compared with this machine's. If all nodes are off by the same time, this machine's is wrong.
-    Set the time, and keep it (chrony, systemd-timesyncd); then remount. See also MON_CLOCK_SKEW.
+    The clock is compared with this machine's. If all nodes are off by the same time, this machine's
+    is wrong. Set the time, and keep it (chrony, systemd-timesyncd); then remount. See also
+    MON_CLOCK_SKEW.
     """
     latest = view.clock.start - view.node.asked
     earliest = view.clock.end - view.node.answered

@@ -93,7 +93,9 @@ def secret_is_keyring(view: View) -> Iterator[Problem]:
     blocks_rotation=True,
 )
 def secret_garbled(view: View) -> Iterator[Problem]:
-    """It is not base64, or does not decode to a CephX key: truncated, pasted in part, or encoded twice."""
+    """It is not base64, or does not decode to a CephX key: truncated, pasted in part, or encoded
+    twice.
+    """
     yield from unusable(
         view,
         "garbled",
@@ -115,14 +117,17 @@ def secret_garbled(view: View) -> Iterator[Problem]:
 def key_mismatch(view: View) -> Iterator[Problem]:
     """The secret file is well formed and contains another key than the cluster has for the entity.
 
-    Mounting fails with "no mds server is up or the cluster is laggy"; only the kernel log says -13. A mount
-    that uses the old key hangs at the next restart of its monitor. The comparison is of the secret's bytes: a
-    header with another date is the same key.
+    Mounting fails with "no mds server is up or the cluster is laggy"; only the kernel log says -13.
+    A mount that uses the old key hangs at the next restart of its monitor. The comparison is of the
+    secret's bytes: a header with another date is the same key.
     """
     own, key = view.files.secret.fingerprint, view.key
     if own and key and own != key.fingerprint:
         yield Problem(
-            f"the key in {view.files.secret.path} differs from the cluster's for {view.site.entity}",
+            (
+                f"the key in {view.files.secret.path} differs from the cluster's for "
+                f"{view.site.entity}"
+            ),
             node=(f"fingerprint {own}",),
             cluster=(f"fingerprint {key.fingerprint}, key of {day(key.created)}",),
             severity=view.later,
@@ -149,9 +154,9 @@ def day(epoch: float) -> str:
 def key_newer_than_mount(view: View) -> Iterator[Problem]:
     """The mount works now, and will hang: its client authenticated with the former key.
 
-    The next restart of its monitor, a network break, or the end of its ticket (72 h at most) makes df hang.
-    After an MDS failover everything hangs. Remount before that, one node after the other; it takes a second
-    each.
+    The next restart of its monitor, a network break, or the end of its ticket (72 h at most) makes
+    df hang. After an MDS failover everything hangs. Remount before that, one node after the other;
+    it takes a second each.
     """
     client, key = view.client, view.key
     if not client or not key or client.name not in (None, view.site.user):
@@ -178,7 +183,8 @@ def key_newer_than_mount(view: View) -> Iterator[Problem]:
     blocks_rotation=True,
 )
 def keyring_differs(view: View) -> Iterator[Problem]:
-    """Cephadm rewrites keyrings, not secret files. mount.ceph uses the secret file, all other tools the keyring.
+    """Cephadm rewrites keyrings, not secret files. mount.ceph uses the secret file, all other tools
+    the keyring.
 
     Whichever differs from the cluster will fail later.
     """
@@ -204,7 +210,9 @@ def keyring_differs(view: View) -> Iterator[Problem]:
     remedy=PUSH,
 )
 def secret_readable(view: View) -> Iterator[Problem]:
-    """The secret file or keyring is readable by group or others, or not owned by root. Tenants' processes run on this node."""
+    """The secret file or keyring is readable by group or others, or not owned by root. Tenants'
+    processes run on this node.
+    """
     for file in (view.files.secret, view.files.keyring):
         if file.exists and (file.mode & 0o077 or file.uid):
             yield Problem(
@@ -223,7 +231,8 @@ def secret_readable(view: View) -> Iterator[Problem]:
     remedy=PUSH,
 )
 def secret_in_options(view: View) -> Iterator[Problem]:
-    """secret= in fstab or in a unit is readable by all users (systemctl show; mount units are 0644).
+    """secret= in fstab or in a unit is readable by all users (systemctl show; mount units are
+    0644).
 
     Use secretfile=, and rotate the key: it was public.
     """
@@ -235,107 +244,3 @@ def secret_in_options(view: View) -> Iterator[Problem]:
             )
     if view.unit.has_secret:
         yield Problem(f"{view.unit.name} has secret= in its options")
-
-
-@check(
-    "SECRET_NOT_PASSED",
-    "The unit passes no key",
-    Layer.AUTH,
-    needs=("files", "unit"),
-    topic=Topic.KEYS,
-    remedy=PUSH_AND_REMOUNT,
-    blocks_rotation=True,
-)
-def secret_not_passed(view: View) -> Iterator[Problem]:
-    """The unit's options contain neither secretfile= nor secret=. Then mount.ceph looks for a keyring in /etc/ceph.
-
-    After that it uses what is left in the kernel's key store, possibly the key from before a rotation. With
-    none of them the kernel says "no secret set (for auth_x protocol)" and the mount fails.
-    """
-    if view.unit.file and not passes_file(view) and "secret" not in view.unit_option:
-        harmless = view.is_mounted or view.files.keyring.kind == "key"
-        yield Problem(
-            "the unit has no secretfile=",
-            node=(view.unit_says,),
-            severity=Severity.WARN if harmless else None,
-        )
-
-
-@check(
-    "KERNEL_KEY_STALE",
-    "The kernel's key store contains a key that a mount could use",
-    Layer.AUTH,
-    severity=Severity.WARN,
-    needs=("kernel_keys", "unit"),
-    topic=Topic.KEYS,
-    remedy=(on_node("keyctl", "purge", "ceph"),),
-)
-def kernel_key_stale(view: View) -> Iterator[Problem]:
-    """Without a readable secret, mount.ceph uses the key in the kernel's key store, which may be an old one.
-
-    Then authentication fails with -13 although the file is right. Remove that key, and pass a secretfile.
-    """
-    keys = known(view.node.facts.kernel_keys, ())
-    if keys and not passes_file(view):
-        yield Problem("a Ceph key is cached in the kernel", node=keys)
-
-
-@check(
-    "KERNEL_KEY_GONE",
-    "The kernel's key store refused the key",
-    Layer.AUTH,
-    needs=("kernel_log",),
-    topic=Topic.KEYS,
-    remedy=REMOUNT,
-)
-def kernel_key_gone(view: View) -> Iterator[Problem]:
-    """The kernel log says "Failed due to key not found", expired or revoked.
-
-    The options name a key in the key store (key=) instead of a secret, or the path was remounted without
-    naming one. Mount through the unit, with secretfile=.
-    """
-    event = view.events.get("kernel_key")
-    if event and not view.is_mounted:
-        yield Problem("the kernel found no usable key", node=(event.text,))
-
-
-@check(
-    "NAME_PREFIXED",
-    "name= has the prefix client.",
-    Layer.AUTH,
-    needs=("unit",),
-    topic=Topic.KEYS,
-    remedy=PUSH_AND_REMOUNT,
-    prevents_mount=True,
-    blocks_rotation=True,
-)
-def name_prefixed(view: View) -> Iterator[Problem]:
-    """name=client.web means client.client.web, which does not exist: -13. mount.ceph expects the name without its type."""
-    name = view.unit_option.get("name", "")
-    if name.startswith("client."):
-        yield Problem(
-            f"the unit mounts as client.{name}",
-            node=(f"{view.unit.name}: name={name}",),
-            severity=view.later,
-        )
-
-
-@check(
-    "NAME_DIFFERS",
-    "The unit mounts as another entity",
-    Layer.AUTH,
-    severity=Severity.WARN,
-    needs=("unit",),
-    remedy=PUSH_AND_REMOUNT,
-)
-def name_differs(view: View) -> Iterator[Problem]:
-    """The unit's name= is not the entity in cephctl's configuration (mount.entity).
-
-    All findings about keys and caps are about the configured one.
-    """
-    name = view.unit_option.get("name", "")
-    if name and name not in (view.site.user, view.site.entity):
-        yield Problem(
-            f"the unit mounts as client.{name}, not {view.site.entity}",
-            node=(f"{view.unit.name}: name={name}",),
-        )

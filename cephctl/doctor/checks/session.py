@@ -65,7 +65,8 @@ def why(view: View) -> tuple[str, ...]:
     prevents_mount=True,
 )
 def node_blocklisted(view: View) -> Iterator[Problem]:
-    """An entry without a nonce, or a range (a network fence), includes the node's address: new mounts are refused too.
+    """An entry without a nonce, or a range (a network fence), includes the node's address: new
+    mounts are refused too.
 
     Remove the entry if it was not intended, then remount.
     """
@@ -95,14 +96,15 @@ def blocklisted(view: View, entry: str, kind: tuple[str, ...]) -> Problem:
     remedy=REMOUNT,
 )
 def client_blocklisted(view: View) -> Iterator[Problem]:
-    """The MDS ended this client's session, and the monitors put its address and nonce on the blocklist for an hour.
+    """The MDS ended this client's session, and the monitors put its address and nonce on the
+    blocklist for an hour.
 
-    Reasons: an evict command, silence for 300 s (session_autoclose), no reconnect within 45 s of an MDS
-    failover, or caps that were not released. All access fails with EACCES while df and ceph -s look healthy.
-    Removing it from the blocklist does not help, because the client stays rejected: remount. Find the reason,
-    or it will be evicted again. Several evictions within the hour are listed. They mean an unstable link, caps
-    that are not released (mds_cap_revoke_eviction_timeout), or growing session metadata
-    (mds_session_metadata_threshold).
+    Reasons: an evict command, silence for 300 s (session_autoclose), no reconnect within 45 s of an
+    MDS failover, or caps that were not released. All access fails with EACCES while df and ceph -s
+    look healthy. Removing it from the blocklist does not help, because the client stays rejected:
+    remount. Find the reason, or it will be evicted again. Several evictions within the hour are
+    listed. They mean an unstable link, caps that are not released
+    (mds_cap_revoke_eviction_timeout), or growing session metadata (mds_session_metadata_threshold).
     """
     if view.client and view.is_blocklisted:
         node, cluster = both_sides(view, view.client)
@@ -119,10 +121,11 @@ def client_blocklisted(view: View) -> Iterator[Problem]:
     remedy=REMOUNT,
 )
 def client_rejected(view: View) -> Iterator[Problem]:
-    """The node knows that it was rejected, and the cluster no longer does: a blocklist entry lasts an hour, or was removed.
+    """The node knows that it was rejected, and the cluster no longer does: a blocklist entry lasts
+    an hour, or was removed.
 
-    The mount stays dead permanently. This is the typical "Permission denied on one node, and the cluster is
-    healthy". Remount.
+    The mount stays dead permanently. This is the typical "Permission denied on one node, and the
+    cluster is healthy". Remount.
     """
     if view.client and view.is_rejected and not view.is_blocklisted:
         node, cluster = both_sides(view, view.client)
@@ -142,7 +145,9 @@ def client_rejected(view: View) -> Iterator[Problem]:
     prevents_mount=True,
 )
 def sessions_refused(view: View) -> Iterator[Problem]:
-    """The flag refuse_client_session is set, usually for maintenance: clients are rejected without being blocklisted."""
+    """The flag refuse_client_session is set, usually for maintenance: clients are rejected without
+    being blocklisted.
+    """
     for system in view.file_systems:
         if system.refuse_sessions:
             yield Problem(
@@ -162,7 +167,8 @@ def sessions_refused(view: View) -> Iterator[Problem]:
 def forced_umount(view: View) -> Iterator[Problem]:
     """All access fails with EIO: umount -f ended all requests, but a process kept the mount busy.
 
-    Or the client received a map that it could not decode, and shut itself down. It never recovers: remount.
+    Or the client received a map that it could not decode, and shut itself down. It never recovers:
+    remount.
     """
     event = view.events.get("fenced_itself")
     broken = [name for name in ("mds", "osd") if view.probe_failed(name) == "EIO"]
@@ -181,7 +187,8 @@ def forced_umount(view: View) -> Iterator[Problem]:
     remedy=REMOUNT,
 )
 def session_missing(view: View) -> Iterator[Problem]:
-    """Debugfs shows a client, and no active MDS has its session: the session is lost, and the idle client has not noticed.
+    """Debugfs shows a client, and no active MDS has its session: the session is lost, and the idle
+    client has not noticed.
 
     The first access will fail.
     """
@@ -200,7 +207,9 @@ def session_missing(view: View) -> Iterator[Problem]:
     remedy=REMOUNT,
 )
 def client_closed(view: View) -> Iterator[Problem]:
-    """The client did not reconnect within 45 s (mds_reconnect_timeout) of an MDS failover, or was evicted without a blocklist entry."""
+    """The client did not reconnect within 45 s (mds_reconnect_timeout) of an MDS failover, or was
+    evicted without a blocklist entry.
+    """
     event = view.events.get("reconnect_denied") or view.events.get("session_closed")
     if not event or not view.client or view.is_rejected:
         return
@@ -218,8 +227,8 @@ def client_closed(view: View) -> Iterator[Problem]:
 def client_reconnected(view: View) -> Iterator[Problem]:
     """recover_session=clean reconnected the client. Unwritten data and file locks were dropped.
 
-    Files that were open for writing fail with EBADF permanently. Restart what keeps files open (nginx with its
-    log files, daemons with locks).
+    Files that were open for writing fail with EBADF permanently. Restart what keeps files open
+    (nginx with its log files, daemons with locks).
     """
     if event := view.events.get("auto_reconnected"):
         yield Problem(
@@ -235,7 +244,8 @@ def client_reconnected(view: View) -> Iterator[Problem]:
     needs=("kernel_log",),
 )
 def data_dropped(view: View) -> Iterator[Problem]:
-    """When a session was lost, data that programs had written did not reach the cluster, or file locks were lost.
+    """When a session was lost, data that programs had written did not reach the cluster, or file
+    locks were lost.
 
     Inform the owners of what was written at that time.
     """
@@ -256,10 +266,11 @@ def data_dropped(view: View) -> Iterator[Problem]:
     blocks_rotation=True,
 )
 def zombie_client(view: View) -> Iterator[Problem]:
-    """A lazy umount hides a mount while processes still use its files. Its client and MDS session remain, with the old key.
+    """A lazy umount hides a mount while processes still use its files. Its client and MDS session
+    remain, with the old key.
 
-    Its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last process that uses it:
-    restart those.
+    Its caps can block other nodes (MDS_CLIENT_LATE_RELEASE). It ends with the last process that
+    uses it: restart those.
     """
     if not view.zombies:
         return

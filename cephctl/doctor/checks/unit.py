@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from cephctl.doctor.check import PUSH, PUSH_AND_REMOUNT, Layer, Problem, check
@@ -17,14 +16,6 @@ KERNEL_TIMEOUT = 60
 """Seconds after which the kernel gives up a mount (mount_timeout)."""
 NETDEV_SINCE = 244
 """The systemd release that knows ceph as a network file system."""
-# Option → the first Linux version that knows it.
-OPTION_SINCE = {
-    "recover_session": (5, 4),
-    "wsync": (5, 7),
-    "nowsync": (5, 7),
-    "ms_mode": (5, 11),
-    "mon_addr": (5, 17),
-}
 
 
 @check(
@@ -53,7 +44,9 @@ def unit_missing(view: View) -> Iterator[Problem]:
     blocks_rotation=True,
 )
 def unit_invalid(view: View) -> Iterator[Problem]:
-    """bad-setting, masked or error: the file exists and cannot be used. `systemctl status` shows the line."""
+    """bad-setting, masked or error: the file exists and cannot be used. `systemctl status` shows
+    the line.
+    """
     unit = view.unit
     if unit.load_state in ("bad-setting", "masked", "error"):
         unmask = (on_node("systemctl", "unmask", UNIT),) if unit.load_state == "masked" else ()
@@ -73,7 +66,8 @@ def unit_invalid(view: View) -> Iterator[Problem]:
     remedy=PUSH_AND_REMOUNT,
 )
 def unit_misnamed(view: View) -> Iterator[Problem]:
-    """Systemd requires a mount unit's name to be its Where=, escaped (systemd-escape -p --suffix=mount PATH).
+    """Systemd requires a mount unit's name to be its Where=, escaped (systemd-escape -p
+    --suffix=mount PATH).
 
     A unit with another name is never loaded.
     """
@@ -107,9 +101,11 @@ def unit_disabled(view: View) -> Iterator[Problem]:
     remedy=PUSH,
 )
 def unit_timeout_short(view: View) -> Iterator[Problem]:
-    """The kernel tries for 60 s (mount_timeout). With a shorter TimeoutSec systemd kills mount.ceph without a reason.
+    """The kernel tries for 60 s (mount_timeout). With a shorter TimeoutSec systemd kills mount.ceph
+    without a reason.
 
-    The process can be left behind. Set 90 s or more. The usual trigger is a monitor that does not answer.
+    The process can be left behind. Set 90 s or more. The usual trigger is a monitor that does not
+    answer.
     """
     unit, seconds = view.unit, seconds_of(view.unit.timeout)
     if unit.file and seconds is not None and seconds <= KERNEL_TIMEOUT:
@@ -128,7 +124,8 @@ def unit_timeout_short(view: View) -> Iterator[Problem]:
     remedy=(here("cephctl", "node", "mount", NODE),),
 )
 def unit_failed(view: View) -> Iterator[Problem]:
-    """The last attempt to mount failed (or hit the start limit), and systemd does not retry: mount units have no Restart=.
+    """The last attempt to mount failed (or hit the start limit), and systemd does not retry: mount
+    units have no Restart=.
 
     If a deeper cause is named, fix that first; then mount.
     """
@@ -146,7 +143,9 @@ def unit_failed(view: View) -> Iterator[Problem]:
     remedy=(RELOAD,),
 )
 def unit_changed(view: View) -> Iterator[Problem]:
-    """Until a daemon-reload systemd uses the former version: the next mount will not be what the file says."""
+    """Until a daemon-reload systemd uses the former version: the next mount will not be what the
+    file says.
+    """
     if view.unit.need_reload == "yes":
         yield Problem(f"{view.unit.name} changed on disk")
 
@@ -170,7 +169,8 @@ def unit_boot_order(view: View) -> Iterator[Problem]:
         yield Problem(f"{unit.name} is not ordered after the network")
     elif unit.file and systemd < NETDEV_SINCE and "_netdev" not in view.unit_options:
         yield Problem(
-            f"{unit.name} has no _netdev, and systemd {systemd} does not know ceph as a network file system"
+            f"{unit.name} has no _netdev, and systemd {systemd} does not know ceph as a "
+            "network file system"
         )
 
 
@@ -183,7 +183,8 @@ def unit_boot_order(view: View) -> Iterator[Problem]:
     blocks_rotation=True,
 )
 def fstab_duplicate(view: View) -> Iterator[Problem]:
-    """Two lines for one path, or a line in addition to the unit: mount -a and systemd mount twice, one over the other.
+    """Two lines for one path, or a line in addition to the unit: mount -a and systemd mount twice,
+    one over the other.
 
     Keep one.
     """
@@ -210,7 +211,8 @@ def fstab_duplicate(view: View) -> Iterator[Problem]:
     needs=("unit",),
 )
 def automount_active(view: View) -> Iterator[Problem]:
-    """x-systemd.automount: the first access mounts, and a failed mount blocks the process that accessed it.
+    """x-systemd.automount: the first access mounts, and a failed mount blocks the process that
+    accessed it.
 
     cephctl does not access the path and will not trigger it.
     """
@@ -226,10 +228,12 @@ def automount_active(view: View) -> Iterator[Problem]:
     needs=("dependents",),
 )
 def dependent_unordered(view: View) -> Iterator[Problem]:
-    """Requires= or Wants= without After= starts both at the same time: the service writes into the unmounted mount point.
+    """Requires= or Wants= without After= starts both at the same time: the service writes into the
+    unmounted mount point.
 
-    With Requires= and After=, `systemctl stop` of the mount stops the service, and starting the mount does not
-    start it again. A umount by hand stops nothing. cephctl node remount starts again what it stopped.
+    With Requires= and After=, `systemctl stop` of the mount stops the service, and starting the
+    mount does not start it again. A umount by hand stops nothing. cephctl node remount starts again
+    what it stopped.
     """
     for service in known(view.node.facts.dependents, ()):
         if "After" not in service.dependencies:
@@ -259,87 +263,3 @@ def dependent_down(view: View) -> Iterator[Problem]:
         yield Problem(
             f"not running: {', '.join(down)}", remedy=(on_node("systemctl", "start", *down),)
         )
-
-
-@check(
-    "OPTION_UNKNOWN",
-    "The kernel does not know a mount option",
-    Layer.LOCAL,
-    needs=("unit", "host", "kernel_log"),
-    remedy=PUSH_AND_REMOUNT,
-    prevents_mount=True,
-)
-def option_unknown(view: View) -> Iterator[Problem]:
-    """Mount error 22. Some options need a kernel: recover_session 5.4, wsync 5.7, ms_mode 5.11, mon_addr 5.17.
-
-    The source form user@fsid.name=/ needs 5.17 too. The kernel log names an option that is misspelled.
-    """
-    kernel = view.host.kernel
-    for name, since in OPTION_SINCE.items():
-        if name in view.unit_option and version_numbers(kernel) < since:
-            yield Problem(
-                f"{name} needs Linux {since[0]}.{since[1]}, this is {kernel}", severity=view.later
-            )
-    event = view.events.get("unknown_option")
-    named = re.search(r"'([^'=]+)", event.text) if event else None
-    # The log may be older than the correction.
-    still = named is None or named[1] in view.unit_option
-    if event and still and not view.is_mounted:
-        yield Problem("the kernel refuses a mount option", node=(event.text, view.unit_says))
-
-
-@check(
-    "SOURCE_SYNTAX",
-    "mount.ceph is too old for the form of the source",
-    Layer.LOCAL,
-    needs=("unit", "host"),
-    remedy=PUSH_AND_REMOUNT,
-    prevents_mount=True,
-)
-def source_syntax(view: View) -> Iterator[Problem]:
-    """user@fsid.name=/path needs mount.ceph of Ceph 17 and Linux 5.17; older ones say "unable to parse mount source"."""
-    common = view.host.ceph_common or ""
-    new_form = re.match(r"[^:,/]+@[^=]*=/", view.source)
-    if new_form and common and version_numbers(common)[0] < 17:
-        yield Problem(
-            f"{view.unit.name} uses the new form of the source, and ceph-common is {common}",
-            node=(f"What={view.source}",),
-        )
-
-
-@check(
-    "OPTIONS_DISCOURAGED",
-    "The mount has discouraged options",
-    Layer.LOCAL,
-    severity=Severity.WARN,
-    needs=("mounts",),
-    remedy=PUSH_AND_REMOUNT,
-)
-def options_discouraged(view: View) -> Iterator[Problem]:
-    """Rbytes makes directories report the size of everything below, which confuses tar and rsync.
-
-    Optional: noatime saves metadata writes. recover_session=clean reconnects an evicted client automatically,
-    and drops its unwritten data.
-    """
-    if view.mount and "rbytes" in view.mount.super_options:
-        yield Problem(
-            "mounted with rbytes", node=(f"options {','.join(view.mount.super_options)}",)
-        )
-
-
-@check(
-    "QUOTA_UNENFORCED",
-    "The kernel does not enforce quotas",
-    Layer.LOCAL,
-    severity=Severity.WARN,
-    needs=("host", "mounts"),
-)
-def quota_unenforced(view: View) -> Iterator[Problem]:
-    """Linux before 4.17 ignores CephFS quotas. Newer kernels enforce them with a delay: a fast writer exceeds them.
-
-    EDQUOT below the limit means an ancestor's quota or max_files (`tenant quota get` shows the effective one).
-    EXDEV from rename means that it crosses a quota; copy instead. df shows only the quota of the mount's own
-    root.
-    """
-    if view.is_mounted and version_numbers(view.host.kernel) < (4, 17):
-        yield Problem(f"kernel {view.host.kernel} is older than 4.17")

@@ -82,7 +82,10 @@ class Scene:
 
     def edit_unit(self, *edits: str) -> str:
         """The command that edits the mount unit with sed."""
-        return f"sed -i {' '.join(f'-e {shlex.quote(edit)}' for edit in edits)} {UNIT} && systemctl daemon-reload"
+        return (
+            f"sed -i {' '.join(f'-e {shlex.quote(edit)}' for edit in edits)} {UNIT} && "
+            "systemctl daemon-reload"
+        )
 
     def evict(self, node: str) -> None:
         done = self.lab.cephctl("mds", "evict", node, "--yes")
@@ -168,8 +171,9 @@ class Scene:
 class Fault:
     """How it is brought about, and what must be said of it.
 
-    `code` is the primary cause of NODE (of every node, when it is `wide`), or a finding of the cluster alone when `cluster`. The
-    remedy that is printed is run as it is, unless `heal` stands for what only hands can do.
+    `code` is the primary cause of NODE (of every node, when it is `wide`), or a finding of the
+    cluster alone when `cluster`. The remedy that is printed is run as it is, unless `heal` stands
+    for what only hands can do.
     """
 
     code: str
@@ -188,7 +192,9 @@ def set_clock(node: Machine) -> None:
 
 
 def read_all(descriptor: int) -> str:
-    """What a terminal shows until nobody writes to it any more; of a command that never ends, what it said until then."""
+    """What a terminal shows until nobody writes to it any more; of a command that never ends, what
+    it said until then.
+    """
     said = b""
     end = time.monotonic() + REMEDY_SECONDS
     try:

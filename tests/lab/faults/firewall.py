@@ -7,7 +7,10 @@ from tests.lab.faults.fault import Scene
 
 def fence(scene: Scene, ports: str) -> None:
     """Refuse what the node sends to these TCP ports."""
-    rules = f"table inet fence {{ chain out {{ type filter hook output priority 0; tcp dport {ports} reject with tcp reset; }}; }}"
+    rules = (
+        "table inet fence { chain out { type filter hook output priority 0; tcp dport "
+        f"{ports} reject with tcp reset; }}; }}"
+    )
     scene.on(f"echo '{rules}' | nft -f -")
 
 

@@ -8,7 +8,8 @@ from tests.lab.faults.fault import NODE, Fault, Scene
 
 def inject(scene: Scene) -> None:
     scene.on(
-        "rm /etc/ssh/ssh_host_ed25519_key && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl restart ssh"
+        "rm /etc/ssh/ssh_host_ed25519_key && ssh-keygen -q -t ed25519 -N '' -f "
+        "/etc/ssh/ssh_host_ed25519_key && systemctl restart ssh"
     )
 
 

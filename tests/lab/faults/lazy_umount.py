@@ -8,7 +8,8 @@ from tests.lab.faults.fault import PATH, Fault, Scene
 def inject(scene: Scene) -> None:
     scene.on(f"systemd-run --unit holder -p WorkingDirectory={PATH}/acme sleep 600")
     scene.on(
-        f"systemctl stop nginx node-agent; umount -l {PATH}; systemctl start var-www-storage.mount nginx node-agent"
+        f"systemctl stop nginx node-agent; umount -l {PATH}; systemctl start "
+        "var-www-storage.mount nginx node-agent"
     )
 
 
