@@ -44,7 +44,7 @@ def replace(path: str, text: str, mode: int = PRIVATE) -> None:
 
 
 def unfinished(path: str, text: str, mode: int) -> str:
-    """The content in a file beside `path`, under a name that nobody could prepare."""
+    """The content in a file beside `path`, under a name that cannot be guessed."""
     directory, name = os.path.split(path)
     handle, part = tempfile.mkstemp(prefix=f".{name}.", dir=directory or ".")
     try:

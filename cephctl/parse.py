@@ -1,4 +1,4 @@
-"""From JSON that somebody else wrote to frozen dataclasses, and back: the one border where types
+"""From JSON of others to frozen dataclasses, and back: the one border where types
 are checked.
 
 A field's name in JSON is its own, or `metadata={"json": NAME}`. Keys that no field names are passed

@@ -259,7 +259,7 @@ def paint(text: str, severity: Severity | None, coloured: bool) -> str:
 
 
 def style_of(value: Any, kind: Kind) -> Severity | None:
-    """How bad a value is by itself; the only reason for colour."""
+    """How bad a value is on its own; the only reason for colour."""
     if kind is Kind.SEVERITY:
         return Severity(value)
     if kind is Kind.STATE:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EVICTED = "this client was evicted and blocklisted in mid-operation"
 EVICTED_HINT = (
-    "somebody or the MDS evicted it; run the command again, and see 'ceph osd dump' for the "
+    "a command or the MDS evicted it; run the command again, and see 'ceph osd dump' for the "
     "blocklist"
 )
 

@@ -100,7 +100,7 @@ class Worker:
                         yield value
                     case CephctlError():
                         raise message
-            # It has unmounted and is about to end: nobody needs to wait for that.
+            # It has unmounted and is about to end: no need to wait for that.
             self._pid = 0
         finally:
             self._end(self._limits.grace)

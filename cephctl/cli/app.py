@@ -220,7 +220,7 @@ def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
     """Collect rows; names that failed are errors beside them. All failed is an error, some is
     PARTIAL.
 
-    Should the cluster fall silent half-way, or somebody interrupt, what came before is still the
+    Should the cluster stop answering, or Ctrl-C end it, what came before is still the
     answer.
     """
     rows: list[Record] = []

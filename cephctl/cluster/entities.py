@@ -181,8 +181,8 @@ class CapChange(Record):
 
     columns = (
         Column("service", "SERVICE"),
-        Column("before", "NOW"),
-        Column("after", "THEN"),
+        Column("before", "BEFORE"),
+        Column("after", "AFTER"),
         Column("changed", "DIFFERS"),
     )
 

@@ -81,7 +81,7 @@ def with_clients(status: MdsStatus, clients: dict[str, int]) -> MdsStatus:
 def status_of(dump: Any, health: Any) -> MdsStatus:
     """The two answers of the monitors, judged.
 
-    Ceph's own checks of MDS and file systems are taken over; a rank that nobody could take over is
+    Ceph's own checks of MDS and file systems are taken over; a rank without a standby is
     ours to say: Ceph warns of it only where `standby_count_wanted` asks for one.
     """
     daemons = tuple(all_daemons(dump))

@@ -97,7 +97,7 @@ def own_monitors(conf: str) -> list[list[Any]]:
 
 
 def zombies(answer: Json) -> bool:
-    """More clients live than are mounted: somebody holds a mount that is no longer there."""
+    """More clients live than are mounted: a process uses a mount that is no longer there."""
     if not isinstance(answer["clients"], list):
         return False
     return len(answer["clients"]) > len(
@@ -189,8 +189,8 @@ def file_facts(request: Json, unit: Json) -> Json:
 
 
 def directory(path: str, top: Json | None) -> Json:
-    """The mount point itself, where nothing is mounted on it: is it there, and did somebody write
-    below it?
+    """The mount point itself, where nothing is mounted on it: does it exist, and does it contain
+    files?
     """
     if top:
         return {"mounted": True}

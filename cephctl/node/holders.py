@@ -138,8 +138,8 @@ def unit_in(text: str) -> str | None:
 
 
 def is_service(pin: Json) -> bool:
-    """Whether a holder is a part of the platform, to be stopped and started; else it is somebody's
-    session, who is asked before.
+    """Whether a holder is a part of the platform, to be stopped and started; else it is a login
+    session or a job.
     """
     unit = str(pin["unit"])
     return unit.endswith(".service") and not unit.startswith(("user@", "ssh"))

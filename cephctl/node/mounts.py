@@ -62,7 +62,7 @@ def unescape(text: str) -> str:
 
 
 def without_secret(text: str) -> str:
-    """Mount options, whatever text they stand in, without the secret that somebody may have put
+    """Mount options, whatever text they stand in, without the secret that may have been put
     there.
 
     >>> without_secret("name=web,secret=AQB1==,noatime secretfile=/x")

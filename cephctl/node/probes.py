@@ -77,7 +77,7 @@ def probe(
 
 def on_mount(fd: int, mount: int) -> None:
     """After a half-done umount a path answers from the root file system; the id of a descriptor's
-    mount asks nobody.
+    mount needs no daemon.
     """
     if mount_id(f"/proc/self/fdinfo/{fd}") != mount:
         raise OSError(errno.ESTALE, "another mount")

@@ -230,7 +230,7 @@ class Procedure:
             self.step("start {}".format(" ".join(services)), lambda: self.start(services))
 
     def idle(self) -> list[str]:
-        """The services of the mount that do not run, though nobody here stopped them."""
+        """The services of the mount that do not run, though this run did not stop them."""
         shown = systemd.show([self.unit], systemd.PROPERTIES)[0]
         idle = systemd.dependents(dict(shown, name=self.unit))
         return [

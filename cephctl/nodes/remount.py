@@ -94,7 +94,7 @@ class NodeChange(Record):
         Column("state", "STATE"),
         Column("instance_after", "CLIENT"),
         Column("session", "SESSION"),
-        Column("seconds", "TOOK", Kind.DURATION),
+        Column("seconds", "DURATION", Kind.DURATION),
         Column("stopped", "STOPPED"),
         Column("zombies", "ZOMBIES"),
         Column("aside", "SET ASIDE"),

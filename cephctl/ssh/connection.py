@@ -61,7 +61,7 @@ class NodeFailed(CephctlError):
 
 
 def load_paramiko() -> Any:
-    """The library, without what it says about ciphers that nobody uses."""
+    """The library, without its warnings about unused ciphers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import paramiko

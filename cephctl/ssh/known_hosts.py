@@ -26,7 +26,7 @@ class Line:
 
 @cache
 def lines_of(file: str) -> tuple[Line, ...]:
-    """What a file holds; a line that makes no sense is nobody's key."""
+    """What a file holds; an invalid line is ignored."""
     try:
         with open(file, "rb") as stream:
             return tuple(filter(None, map(parse, stream.read().splitlines())))

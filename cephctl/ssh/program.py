@@ -28,7 +28,7 @@ MODULES = (
     "switch",
 )
 OLDEST = (3, 8)
-# The answer is one line behind this mark: what a login script prints in front of it is nobody's
+# The answer is one line behind this mark: what a login script prints in front of it is not
 # JSON.
 MARK = "cephctl-answer:"
 LOADER = """\

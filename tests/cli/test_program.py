@@ -141,6 +141,19 @@ def test_config_init_show_and_no_overwriting(tmp_path: Path) -> None:
     assert {"setting": "ceph.timeout", "value": 3.0, "source": "CEPHCTL_TIMEOUT"} in shown
 
 
+def test_the_caps_to_create_follow_the_configured_entity(tmp_path: Path) -> None:
+    written = cephctl(
+        "config",
+        "init",
+        "--config",
+        str(tmp_path / "cephctl.toml"),
+        "--yes",
+        CEPHCTL_MOUNT_ENTITY="client.shop",
+    )
+    assert "entity=client.shop" in written.stdout
+    assert "client.web" not in written.stdout
+
+
 def test_generated_files_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("generate", PROJECT / "man/generate.py")
     assert spec and spec.loader

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cephctl.cephx import new_key
-from cephctl.doctor.check import load_checks
+from cephctl.cluster.mds import MdsDaemon, single_points
+from cephctl.doctor.audit import audited
+from cephctl.doctor.check import Topic, load_checks
 from cephctl.doctor.gather import load
 from cephctl.doctor.report import explanation
 from cephctl.doctor.verdict import UNREADABLE, Diagnosis, examine
@@ -136,3 +139,46 @@ def test_who_holds_a_zombie_is_named_and_restarted() -> None:
     ).warnings
     assert any("holder.service) uses /acme" in line for line in warning.node_says)
     assert "systemctl restart holder.service" in str(warning.remedy)
+
+
+def test_what_people_read_has_no_placeholder_of_a_program() -> None:
+    for code in load_checks():
+        assert not re.search(r"\{[a-z]+\}", explanation(code)), code
+    page = (PROJECT / "man/cephctl-doctor-checks.7").read_text()
+    assert not re.search(r"\{[a-z]+\}", page)
+    assert "cephctl node remount NODE" in explanation("CLIENT_BLOCKLISTED")
+
+
+def test_an_audit_is_of_keys_and_says_which_nodes_did_not_answer() -> None:
+    codes = set(audited())
+    assert {"KEY_MISMATCH", "CAPS_NO_MON", "SECRET_READABLE", "NODE_UNREACHABLE"} <= codes
+    assert not {"NODE_CUT_OFF", "NODE_CLOCK_SKEW", "NODE_BLOCKLISTED", "NODE_DIFFERS"} & codes
+    assert {check.topic for check in load_checks().values() if check.code in codes} == {
+        Topic.KEYS,
+        Topic.REACH,
+    }
+
+
+def daemon(name: str, rank: int | None, state: str) -> MdsDaemon:
+    return MdsDaemon("cephfs", rank, name, state, None, "10.0.0.1:6800", laggy=False)
+
+
+def test_a_standby_replay_stands_by_for_its_own_rank_alone() -> None:
+    """`mds status` and the doctor say the same of it."""
+    daemons = (
+        daemon("a", 0, "up:active"),
+        daemon("b", 1, "up:active"),
+        daemon("c", 0, "up:standby-replay"),
+    )
+    [finding] = single_points(daemons)
+    assert finding.code == "MDS_NO_STANDBY"
+    assert "mds.b" in finding.summary
+    assert "mds.a" not in finding.summary
+    healthy = load(str(HEALTHY))
+    facts = replace(healthy, cluster=replace(healthy.cluster, daemons=daemons))
+    [same] = [each for each in examine(facts).cluster if each.code == "MDS_NO_STANDBY"]
+    assert same.summary == finding.summary
+
+
+def test_cephs_own_codes_are_the_codes() -> None:
+    assert "POOL_NO_REDUNDANCY" in {each.code for each in judged(HEALTHY).cluster}
