@@ -6,7 +6,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from cephctl.parse import Json
 
 PATTERN = re.compile(
     r"(?:(?P<kind>v1|v2|any):)?(?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:\[\]/]+)):(?P<port>\d+)(?:/(?P<nonce>\d+))?"
@@ -41,7 +42,7 @@ class Address:
         return f"{host}:{self.port}" + ("" if self.nonce is None else f"/{self.nonce}")
 
 
-def addrvec(addresses: Mapping[str, Any]) -> list[tuple[str, Address]]:
+def addrvec(addresses: Mapping[str, Json]) -> list[tuple[str, Address]]:
     """Protocol (v1, v2) and address of each entry of an entity_addrvec_t, without the nonce."""
     return [(each["type"], Address(*pair(each["addr"]))) for each in addresses["addrvec"]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cephctl.errors import NotFound, UsageError
+from cephctl.parse import Json
 from cephctl.results import Column, Record
 
 SYSTEM_PATH = "/etc/cephctl/cephctl.toml"
@@ -20,7 +20,7 @@ class Setting:
     section: str
     name: str
     type: type
-    default: Any
+    default: Json
     meaning: str
 
     @property
@@ -106,7 +106,7 @@ class SettingValue(Record):
 class Value:
     """A setting's value, and which of the four places it came from."""
 
-    value: Any
+    value: Json
     source: str
 
 
@@ -118,7 +118,7 @@ class Config:
     values: Mapping[str, Value]
     nodes: tuple[Node, ...]
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Json:
         return self.values[key].value
 
     def check_nodes(self, names: Iterable[str]) -> None:
@@ -141,7 +141,7 @@ def unknown_node(name: str, known: Iterable[str]) -> NotFound:
     return NotFound(f"no node {name} in the inventory", hint)
 
 
-def load(path: str | None, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Config:
+def load(path: str | None, flags: Mapping[str, Json], environment: Mapping[str, str]) -> Config:
     """The configuration: flags before environment before file before default.
 
     `flags` are by setting name, None where not given. Raises UsageError, naming file and key, for
@@ -173,7 +173,7 @@ def user_path(environment: Mapping[str, str]) -> str:
     return os.path.join(home, "cephctl/cephctl.toml")
 
 
-def read(file: str) -> dict[str, Any]:
+def read(file: str) -> dict[str, Json]:
     import tomllib
 
     try:
@@ -189,7 +189,7 @@ def read(file: str) -> dict[str, Any]:
         raise UsageError(f"configuration {file} is not valid TOML: {error}") from None
 
 
-def check_sections(content: Mapping[str, Any], file: str | None) -> None:
+def check_sections(content: Mapping[str, Json], file: str | None) -> None:
     """Every section and key is known; a near miss is named."""
     known: dict[str, list[str]] = {"nodes": []}
     for setting in SETTINGS:
@@ -202,7 +202,7 @@ def check_sections(content: Mapping[str, Any], file: str | None) -> None:
             check_key(key, known[section], file, "setting", f" in [{section}]")
 
 
-def check_key(key: str, known: Any, file: str | None, what: str, where: str) -> None:
+def check_key(key: str, known: Iterable[str], file: str | None, what: str, where: str) -> None:
     if key in known:
         return
     import difflib
@@ -214,9 +214,9 @@ def check_key(key: str, known: Any, file: str | None, what: str, where: str) -> 
 
 def value_of(
     setting: Setting,
-    flags: Mapping[str, Any],
+    flags: Mapping[str, Json],
     environment: Mapping[str, str],
-    content: Mapping[str, Any],
+    content: Mapping[str, Json],
     file: str | None,
 ) -> Value:
     if setting.section == "ceph" and flags.get(setting.name) is not None:
@@ -232,7 +232,7 @@ def value_of(
     return Value(setting.default, "default")
 
 
-def typed(setting: Setting, value: Any, source: str) -> Any:
+def typed(setting: Setting, value: Json, source: str) -> Json:
     """The value as its setting's type; text that came from outside TOML may spell a number."""
     if isinstance(value, bool) or not isinstance(value, (setting.type, str, int)):
         raise UsageError(
@@ -282,7 +282,7 @@ def check_values(values: Mapping[str, Value]) -> None:
             )
 
 
-def nodes_of(content: Mapping[str, Any], file: str | None) -> list[Node]:
+def nodes_of(content: Mapping[str, Json], file: str | None) -> list[Node]:
     """The inventory: [nodes.NAME] with an address and a shard."""
     nodes = []
     for name, keys in content.get("nodes", {}).items():

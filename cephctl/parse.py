@@ -14,16 +14,20 @@ import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from cephctl.text import printable
 
 T = TypeVar("T")
+Json: TypeAlias = Any
+"""What json.loads gives, not checked yet."""
+Kind: TypeAlias = Any
+"""A type, as an annotation has it."""
 
 MAX_TEXT = 1 << 16
 MAX_ITEMS = 100_000
 MAX_INTEGER = 1 << 64
-SCALARS: Mapping[Any, str] = {
+SCALARS: Mapping[Kind, str] = {
     str: "not a string",
     bool: "not true or false",
     int: "not an integer",
@@ -58,20 +62,22 @@ def parse(kind: type[T], value: object, path: str = "") -> T:
     return typing.cast("T", parsed(kind, value, path))
 
 
-def parsed(kind: Any, value: object, path: str) -> Any:
+def parsed(kind: Kind, value: object, path: str) -> Json:
     if kind in SCALARS:
         return scalar(kind, value, path)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if isinstance(origin or kind, type):
-        for family, reader in READERS:
-            if issubclass(origin or kind, family):
+    origin: object = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    family = origin or kind
+    if isinstance(family, type):
+        for known, reader in READERS:
+            if issubclass(family, known):
                 return reader(arguments or kind, value, path)
     if origin is typing.Literal:
         return choice(arguments, value, path)
     return record(kind, value, path)
 
 
-def scalar(kind: Any, value: object, path: str) -> Any:
+def scalar(kind: Kind, value: object, path: str) -> Json:
     wanted = (int, float) if kind is float else kind
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
         raise Malformed(path, SCALARS[kind])
@@ -86,7 +92,7 @@ def scalar(kind: Any, value: object, path: str) -> Any:
     return float(value) if kind is float and isinstance(value, int) else value
 
 
-def record(kind: Any, value: object, path: str) -> Any:
+def record(kind: Kind, value: object, path: str) -> Json:
     if not isinstance(value, dict):
         raise Malformed(path, "not an object")
     found = {}
@@ -100,7 +106,7 @@ def record(kind: Any, value: object, path: str) -> Any:
 
 
 @cache
-def fields(kind: Any) -> tuple[tuple[str, str, Any, bool], ...]:
+def fields(kind: Kind) -> tuple[tuple[str, str, Kind, bool], ...]:
     """Of each field: its name, its key in JSON, its type, and whether it must be there."""
     hints = typing.get_type_hints(kind)
     return tuple(
@@ -114,7 +120,7 @@ def fields(kind: Any) -> tuple[tuple[str, str, Any, bool], ...]:
     )
 
 
-def one_of(kinds: tuple[Any, ...], value: object, path: str) -> Any:
+def one_of(kinds: tuple[Kind, ...], value: object, path: str) -> Json:
     """The first type of a union that fits; when none does, what the likeliest says of it."""
     if value is None and type(None) in kinds:
         return None
@@ -131,7 +137,7 @@ def one_of(kinds: tuple[Any, ...], value: object, path: str) -> Any:
     raise problem or Malformed(path, SCALARS[type(None)])
 
 
-def items(kinds: tuple[Any, ...], value: object, path: str) -> tuple[Any, ...]:
+def items(kinds: tuple[Kind, ...], value: object, path: str) -> tuple[Kind, ...]:
     if not isinstance(value, list):
         raise Malformed(path, "not a list")
     if len(value) > MAX_ITEMS:
@@ -146,7 +152,7 @@ def items(kinds: tuple[Any, ...], value: object, path: str) -> tuple[Any, ...]:
     )
 
 
-def mapping(kinds: tuple[Any, ...], value: object, path: str) -> Any:
+def mapping(kinds: tuple[Kind, ...], value: object, path: str) -> Json:
     if not isinstance(value, dict):
         raise Malformed(path, "not an object")
     if len(value) > MAX_ITEMS:
@@ -157,17 +163,17 @@ def mapping(kinds: tuple[Any, ...], value: object, path: str) -> Any:
     }
 
 
-def choice(values: tuple[Any, ...], value: object, path: str) -> Any:
+def choice(values: tuple[Kind, ...], value: object, path: str) -> Json:
     if not any(value == each and type(value) is type(each) for each in values):
         raise Malformed(path, f"not one of {', '.join(map(str, values))}")
     return value
 
 
-def member(kind: Any, value: object, path: str) -> Any:
+def member(kind: Kind, value: object, path: str) -> Json:
     return kind(choice(tuple(each.value for each in kind), value, path))
 
 
-READERS: tuple[tuple[type, Callable[[Any, object, str], Any]], ...] = (
+READERS: tuple[tuple[type, Callable[[Kind, object, str], Json]], ...] = (
     (types.UnionType, one_of),
     (tuple, items),
     (Mapping, mapping),
@@ -175,7 +181,7 @@ READERS: tuple[tuple[type, Callable[[Any, object, str], Any]], ...] = (
 )
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> Json:
     """The reverse: what json.dumps takes, and `parse` makes the same value of."""
     if isinstance(value, Enum):
         return value.value

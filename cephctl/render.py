@@ -10,8 +10,9 @@ import dataclasses
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TextIO, TypeAlias
 
+from cephctl.parse import Json
 from cephctl.results import Column, Finding, Kind, Record, Severity, Table
 from cephctl.text import printable
 from cephctl.units import format_ago, format_duration, format_size
@@ -28,10 +29,12 @@ STATES = {
     "damaged": Severity.ERR,
     "stale": Severity.WARN,
 }
+Shown: TypeAlias = Table[Record] | Record
+"""What a command answers, but for plain text."""
 
 
 def render(
-    value: Any,
+    value: Shown | str,
     form: str,
     stream: TextIO,
     colour: str = "auto",
@@ -58,7 +61,7 @@ def render(
             write_table(value, stream, colour, columns)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Json:
     """A value in JSON's types: all fields, raw numbers, RFC 3339 UTC.
 
     >>> plain(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -75,7 +78,7 @@ def plain(value: Any) -> Any:
     return scalar(value)
 
 
-def scalar(value: Any) -> Any:
+def scalar(value: object) -> Json:
     match value:
         case Severity():
             return severity_word(value)
@@ -91,7 +94,7 @@ def severity_word(severity: Severity) -> str:
     return f"HEALTH_{severity.name}" if severity is not Severity.UNKNOWN else severity.name
 
 
-def write_csv(value: Any, stream: TextIO, names: Sequence[str] = ()) -> None:
+def write_csv(value: Shown, stream: TextIO, names: Sequence[str] = ()) -> None:
     """The table's columns with raw values; of a report, its first section."""
     import csv
 
@@ -103,14 +106,14 @@ def write_csv(value: Any, stream: TextIO, names: Sequence[str] = ()) -> None:
         writer.writerow(csv_cell(getattr(row, column.field)) for column in columns)
 
 
-def csv_cell(value: Any) -> Any:
+def csv_cell(value: object) -> Json:
     raw = plain(value)
     if isinstance(raw, list):
         return " ".join(map(str, raw))
     return "" if raw is None else raw
 
 
-def as_table(value: Any) -> Table[Record]:
+def as_table(value: Shown) -> Table[Record]:
     if isinstance(value, Table):
         return value
     if not value.columns:
@@ -119,7 +122,7 @@ def as_table(value: Any) -> Table[Record]:
     return Table(type(value), (value,))
 
 
-def write_table(value: Any, stream: TextIO, colour: str, names: Sequence[str] = ()) -> None:
+def write_table(value: Shown, stream: TextIO, colour: str, names: Sequence[str] = ()) -> None:
     """Blocks with an empty line between them. Nothing is folded or cut: a line is a row."""
     coloured = stream.isatty() if colour == "auto" else colour == "always"
     if names:
@@ -129,7 +132,7 @@ def write_table(value: Any, stream: TextIO, colour: str, names: Sequence[str] = 
     stream.write("\n".join("".join(f"{line.rstrip()}\n" for line in block) for block in blocks))
 
 
-def blocks_of(value: Any, coloured: bool) -> Iterator[list[str]]:
+def blocks_of(value: Shown, coloured: bool) -> Iterator[list[str]]:
     """What a person is shown of a value, one block after the other."""
     if isinstance(value, Table):
         yield grid(value, coloured)
@@ -158,7 +161,7 @@ def below(rows: tuple[Record, ...], kind: type[Record], coloured: bool) -> Itera
             yield [str(getattr(row, kind.columns[0].field)), *findings(tuple(found), coloured)]
 
 
-def many(value: Any) -> tuple[Any, ...]:
+def many(value: Json) -> tuple[Finding, ...]:
     return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
@@ -206,7 +209,7 @@ def is_empty(table: Table[Record], column: Column) -> bool:
     )
 
 
-def is_blank(value: Any) -> bool:
+def is_blank(value: object) -> bool:
     return value is None or value is False or value in ("", ())
 
 
@@ -258,7 +261,7 @@ def paint(text: str, severity: Severity | None, coloured: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
 
-def style_of(value: Any, kind: Kind) -> Severity | None:
+def style_of(value: Json, kind: Kind) -> Severity | None:
     """How bad a value is on its own; the only reason for colour."""
     if kind is Kind.SEVERITY:
         return Severity(value)
@@ -269,7 +272,7 @@ def style_of(value: Any, kind: Kind) -> Severity | None:
     return None
 
 
-WRITERS: dict[Kind, Callable[[Any], str]] = {
+WRITERS: dict[Kind, Callable[[Json], str]] = {
     Kind.SIZE: format_size,
     Kind.LIMIT: format_size,
     Kind.PERCENT: "{:g}%".format,
@@ -278,7 +281,7 @@ WRITERS: dict[Kind, Callable[[Any], str]] = {
 }
 
 
-def people(value: Any, kind: Kind, now: datetime) -> str:
+def people(value: Json, kind: Kind, now: datetime) -> str:
     """One value as people read it.
 
     >>> now = datetime(2026, 1, 1, tzinfo=UTC)

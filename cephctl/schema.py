@@ -15,9 +15,9 @@ import typing
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any
 
 from cephctl.errors import UsageError
+from cephctl.parse import Json
 from cephctl.results import Record, Severity
 from cephctl.text import near
 
@@ -66,7 +66,7 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
     "config show": ("[config:SettingValue]",),
     "config check": ("[results:Finding]",),
 }
-SCALARS: Mapping[Any, dict[str, Any]] = {
+SCALARS: Mapping[Json, dict[str, Json]] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},
@@ -84,11 +84,11 @@ def record_of(answer: str) -> type[Record]:
     return found
 
 
-def schema(command: str | None = None) -> dict[str, Any]:
+def schema(command: str | None = None) -> dict[str, Json]:
     """The schema of one command's answer; without a command, of all of them by command, under
     "commands".
     """
-    definitions: dict[str, Any] = {}
+    definitions: dict[str, Json] = {}
     if command is None:
         commands = {each: answers_schema(each, definitions) for each in ANSWERS}
         return {"$schema": DRAFT, "commands": commands, "$defs": definitions}
@@ -101,23 +101,24 @@ def schema(command: str | None = None) -> dict[str, Any]:
     return {"$schema": DRAFT, **answers_schema(command, definitions), "$defs": definitions}
 
 
-def answers_schema(command: str, definitions: dict[str, Any]) -> dict[str, Any]:
+def answers_schema(command: str, definitions: dict[str, Json]) -> dict[str, Json]:
     found = [answer_schema(each, definitions) for each in ANSWERS[command]]
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
-def answer_schema(answer: str, definitions: dict[str, Any]) -> dict[str, Any]:
+def answer_schema(answer: str, definitions: dict[str, Json]) -> dict[str, Json]:
     one = type_schema(record_of(answer), definitions)
     return {"type": "array", "items": one} if answer.startswith("[") else one
 
 
-def type_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def type_schema(kind: Json, definitions: dict[str, Json]) -> dict[str, Json]:
     """The schema of a field's type. TypeError for a type that is not in the contract."""
     if kind in SCALARS:
         return dict(SCALARS[kind])
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return record_schema(kind, definitions)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    origin: object = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
     if origin is types.UnionType or origin is typing.Union:
         return {"anyOf": [type_schema(each, definitions) for each in arguments]}
     if origin is tuple and arguments[-1:] == (Ellipsis,):
@@ -127,7 +128,7 @@ def type_schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     raise TypeError(f"{kind} is not in the JSON contract")
 
 
-def record_schema(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+def record_schema(kind: type[Json], definitions: dict[str, Json]) -> dict[str, Json]:
     name = kind.__name__
     if name not in definitions:
         definitions[name] = {}
@@ -143,7 +144,7 @@ def record_schema(kind: type[Any], definitions: dict[str, Any]) -> dict[str, Any
     return {"$ref": f"#/$defs/{name}"}
 
 
-def field_names(kind: type[Any]) -> list[str]:
+def field_names(kind: type[Json]) -> list[str]:
     return [field.name for field in dataclasses.fields(kind)]
 
 

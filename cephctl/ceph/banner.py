@@ -24,6 +24,6 @@ def problems(addresses: Iterable[Address], seconds: float) -> dict[Address, str]
     once.
     """
     wanted = list(dict.fromkeys(addresses))
-    words = reach([[each.host, each.port] for each in wanted], seconds)
+    words = reach([(each.host, each.port) for each in wanted], seconds)
     found = {each: words[f"{each.host}:{each.port}"] for each in wanted}
     return {each: PROBLEMS.get(word, word) for each, word in found.items() if word != "ok"}

@@ -23,6 +23,7 @@ from cephctl.errors import (
     Unreachable,
     UsageError,
 )
+from cephctl.parse import Json
 
 if TYPE_CHECKING:
     import cephfs
@@ -35,14 +36,14 @@ EVICTED_HINT = (
 )
 
 
-class Answer(dict[str, Any]):
+class Answer(dict[str, Json]):
     """A JSON object from Ceph; a key that is not there is one clear error that names the
     command.
     """
 
     prefix = ""
 
-    def __missing__(self, key: str) -> Any:
+    def __missing__(self, key: str) -> Json:
         raise UnexpectedAnswer(f"the answer to '{self.prefix}' has no '{key}'")
 
 
@@ -122,7 +123,7 @@ class Cluster:
         """What the monitors run, as `ceph version` prints it."""
         return str(self.command("version")["version"])
 
-    def command(self, prefix: str, stdin: str = "", **arguments: Any) -> Any:
+    def command(self, prefix: str, stdin: str = "", **arguments: object) -> Json:
         """One command to the monitors, its JSON answer decoded. What is secret travels in
         `stdin`.
         """
@@ -131,7 +132,7 @@ class Cluster:
         code, output, text = self.handle.mon_command(request, stdin.encode())
         return self._decode(prefix, code, output, text, self.monitors_named())
 
-    def mds_command(self, daemon: str, prefix: str, **arguments: Any) -> Any:
+    def mds_command(self, daemon: str, prefix: str, **arguments: object) -> Json:
         """One command to an MDS by name (`a`, not `mds.a`). By rank it could abort the process; and
         nothing bounds it.
         """
@@ -152,7 +153,7 @@ class Cluster:
         code, output, text = self._mds.mds_command(daemon, request, b"")
         return self._decode(prefix, code, output, text, f"mds.{daemon}")
 
-    def _decode(self, prefix: str, code: int, output: bytes, text: str, whom: str) -> Any:
+    def _decode(self, prefix: str, code: int, output: bytes, text: str, whom: str) -> Json:
         # mgr commands that time out answer with +110 instead of -110 (measured, 16.2.15).
         match abs(code):
             case 0:
@@ -200,10 +201,10 @@ def cap_for(target: Target, service: str, prefix: str) -> str:
     return caps.get(prefix, plain)
 
 
-def decode(prefix: str, output: bytes) -> Any:
+def decode(prefix: str, output: bytes) -> Json:
     """JSON whose objects know which command they answer."""
 
-    def answer(values: dict[str, Any]) -> Answer:
+    def answer(values: dict[str, Json]) -> Answer:
         known = Answer(values)
         known.prefix = prefix
         return known

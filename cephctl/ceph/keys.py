@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cephx import MalformedKey, keyring_text, parse_key
 from cephctl.errors import NotFound, UnexpectedAnswer
+from cephctl.parse import Json
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_entities(cluster: Cluster) -> Generator[Entity]:
         yield entity_of(found)
 
 
-def entity_of(found: Any) -> Entity:
+def entity_of(found: Json) -> Entity:
     try:
         key = parse_key(found["key"])
     except MalformedKey as error:

@@ -13,11 +13,12 @@ import json
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cephctl.ceph.commands import Cluster, denied
 from cephctl.ceph.messages import Waiting
 from cephctl.errors import CephctlError, Refused, Unanswered, UnexpectedAnswer
+from cephctl.parse import Json
 
 if TYPE_CHECKING:
     import rados
@@ -37,11 +38,11 @@ class RunLock:
     holder: str
     content: str
 
-    def is_ours(self, told: Mapping[str, Any]) -> bool:
+    def is_ours(self, told: Mapping[str, Json]) -> bool:
         return holder(told) == self.holder
 
 
-def holder(told: Mapping[str, Any]) -> str:
+def holder(told: Mapping[str, Json]) -> str:
     return f"{told.get('run', '?')}@{told.get('host', '?')}"
 
 
@@ -50,7 +51,7 @@ class LockHeld(Refused):
     LOCK_SECONDS.
     """
 
-    def __init__(self, name: str, told: Mapping[str, Any], alive: bool) -> None:
+    def __init__(self, name: str, told: Mapping[str, Json], alive: bool) -> None:
         who = f"{told.get('operator', '?')}@{told.get('host', '?')}"
         what = (
             f"run {told.get('run', '?')} of {who}, begun {told.get('began', 'at an unknown time')},"
@@ -75,8 +76,8 @@ class LockHeld(Refused):
 
 
 def held(
-    lock: RunLock, question: Callable[[Cluster], Generator[Any]], cluster: Cluster
-) -> Generator[Any]:
+    lock: RunLock, question: Callable[[Cluster], Generator[Json]], cluster: Cluster
+) -> Generator[Json]:
     """Ask something with the lock renewed first. LockHeld when it is another's by now, or was
     meanwhile.
     """
@@ -89,7 +90,7 @@ def held(
     yield from question(cluster)
 
 
-def check_free(lock: RunLock, cluster: Cluster) -> Generator[Mapping[str, Any] | None]:
+def check_free(lock: RunLock, cluster: Cluster) -> Generator[Mapping[str, Json] | None]:
     """One answer: the note of a run that fell silent without an end, or None. LockHeld when there
     is one that is alive.
     """
@@ -134,7 +135,7 @@ def take(ioctx: rados.Ioctx, lock: RunLock) -> None:
         raise LockHeld(lock.name, content_of(ioctx, lock.name) or {}, alive=True) from None
 
 
-def content_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
+def content_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Json] | None:
     import rados
 
     try:
@@ -144,7 +145,7 @@ def content_of(ioctx: rados.Ioctx, name: str) -> Mapping[str, Any] | None:
     if not content:
         return None
     try:
-        told: Mapping[str, Any] = json.loads(content)
+        told: Mapping[str, Json] = json.loads(content)
     except ValueError:
         raise UnexpectedAnswer(
             f"the lock {name} in namespace {NAMESPACE} is not cephctl's"

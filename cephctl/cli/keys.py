@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +23,9 @@ from cephctl.cli.options import (
 from cephctl.errors import UsageError
 from cephctl.files import create, writing
 from cephctl.results import Outcome, Table
+
+if TYPE_CHECKING:
+    from cephctl.cluster.entities import Cap, CapChange, KeyDetail
 
 # Not "entity", which is what --name is kept as.
 ENTITY = click.argument("whose", metavar="[ENTITY]", required=False)
@@ -58,7 +61,7 @@ def list_keys(app: App, everything: bool) -> Outcome:
 @group.command()
 @ENTITY
 @click.pass_obj
-def show(app: App, whose: str | None) -> Any:
+def show(app: App, whose: str | None) -> KeyDetail:
     """Show an entity: its key's type and age, its caps, its sessions.
 
     Without ENTITY, the web nodes'. OLDER SESSIONS were opened before the key was made: they use a
@@ -66,6 +69,7 @@ def show(app: App, whose: str | None) -> Any:
     """
     from cephctl.cluster.entities import show_key
 
+    shown: KeyDetail
     [shown] = app.ask(partial(show_key, named(app, whose), app.config.nodes, time.time()))
     return shown
 
@@ -215,7 +219,7 @@ def caps() -> None:
 @caps.command("show")
 @ENTITY
 @click.pass_obj
-def caps_show(app: App, whose: str | None) -> Table[Any]:
+def caps_show(app: App, whose: str | None) -> Table[Cap]:
     """Show an entity's caps, service by service."""
     from cephctl.cluster.entities import Cap
     from cephctl.cluster.entities import show_caps as shown
@@ -226,7 +230,7 @@ def caps_show(app: App, whose: str | None) -> Table[Any]:
 @caps.command("diff")
 @ENTITY
 @click.pass_obj
-def caps_diff(app: App, whose: str | None) -> Table[Any]:
+def caps_diff(app: App, whose: str | None) -> Table[CapChange]:
     """Compare an entity's caps with what a web node needs."""
     return caps_table(app, named(app, whose))
 
@@ -255,7 +259,7 @@ def caps_apply(app: App, whose: str | None) -> Outcome:
     return Outcome(plan, notes=("live sessions keep their old caps: cephctl node remount --all",))
 
 
-def caps_table(app: App, name: str) -> Table[Any]:
+def caps_table(app: App, name: str) -> Table[CapChange]:
     from cephctl.cluster.entities import CapChange, caps_changes, template
 
     [wanted] = app.ask(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ from cephctl.results import Outcome, Table
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
-    pass
+    from cephctl.tenants.usage import TenantDetail
 
 SORTS = ("name", "used", "percent", "files")
 
@@ -46,7 +46,7 @@ def list_(app: App) -> Outcome:
 @group.command()
 @click.argument("name", shell_complete=complete_tenants)
 @click.pass_obj
-def show(app: App, name: str) -> Any:
+def show(app: App, name: str) -> TenantDetail:
     """Show one tenant in full.
 
     Its owner, usage and limits; and the effective limit, which an ancestor can make tighter than
@@ -54,6 +54,7 @@ def show(app: App, name: str) -> Any:
     """
     from cephctl.tenants.usage import detail
 
+    found: TenantDetail
     [found] = app.ask_tenants(partial(detail, name=name))
     return found
 
@@ -176,7 +177,7 @@ def change_quotas(
 
     check_choice(names, every)
 
-    def changes(dry_run: bool) -> Iterator[Any]:
+    def changes(dry_run: bool) -> Iterator[QuotaChange | CephctlError]:
         return app.ask_tenants(
             partial(
                 set_quotas,
@@ -189,7 +190,8 @@ def change_quotas(
         )
 
     if not (app.yes or app.dry_run):
-        plan = tuple(change for change in changes(dry_run=True) if change.changed)
+        found = (each for each in changes(dry_run=True) if isinstance(each, QuotaChange))
+        plan = tuple(each for each in found if each.changed)
         if plan:
             warn(app, warnings_of(plan))
             app.confirm(Table(QuotaChange, plan), f"Change the limits of {len(plan)} tenants?")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.ceph.messages import Waiting
@@ -86,10 +85,10 @@ def successor(daemons: Sequence[MdsDaemon], holder: MdsDaemon) -> str | None:
 
 def fail(rank: Failover, force: bool, cluster: Cluster) -> Generator[Failover]:
     """Fail the MDS, and wait until the rank is active again."""
-    arguments: dict[str, Any] = {"role_or_gid": rank.before}
     if force:
-        arguments["yes_i_really_mean_it"] = True
-    cluster.command("mds fail", **arguments)
+        cluster.command("mds fail", role_or_gid=rank.before, yes_i_really_mean_it=True)
+    else:
+        cluster.command("mds fail", role_or_gid=rank.before)
     begun = time.monotonic()
     watcher = Watcher(cluster, rank)
     after = wait_for(watcher.look, TAKEOVER_SECONDS, every=0.2)

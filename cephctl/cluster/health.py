@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from cephctl.parse import Json
 from cephctl.results import Finding, Severity
 
 SEVERITIES = {"HEALTH_OK": Severity.OK, "HEALTH_WARN": Severity.WARN, "HEALTH_ERR": Severity.ERR}
@@ -30,7 +31,7 @@ class Health:
     checks: Mapping[str, HealthCheck]
 
 
-def health_of(answer: Any) -> Health:
+def health_of(answer: Json) -> Health:
     """From `health detail`."""
     checks = {
         code: HealthCheck(

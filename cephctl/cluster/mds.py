@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cluster.health import findings, health_of
+from cephctl.parse import Json
 from cephctl.results import Column, Finding, Kind, Record, Severity
 
 STANDBY_STATES = ("up:standby", "up:standby-replay")
@@ -78,7 +78,7 @@ def with_clients(status: MdsStatus, clients: dict[str, int]) -> MdsStatus:
     return replace(status, daemons=tuple(daemons))
 
 
-def status_of(dump: Any, health: Any) -> MdsStatus:
+def status_of(dump: Json, health: Json) -> MdsStatus:
     """The two answers of the monitors, judged.
 
     Ceph's own checks of MDS and file systems are taken over; a rank without a standby is
@@ -136,7 +136,7 @@ def single_points(daemons: Sequence[MdsDaemon]) -> Iterator[Finding]:
         )
 
 
-def all_daemons(dump: Any) -> Iterator[MdsDaemon]:
+def all_daemons(dump: Json) -> Iterator[MdsDaemon]:
     for system in dump["filesystems"]:
         mdsmap = system["mdsmap"]
         name = mdsmap["fs_name"]
@@ -154,7 +154,7 @@ def all_daemons(dump: Any) -> Iterator[MdsDaemon]:
     )
 
 
-def daemon_of(info: Any, file_system: str | None) -> MdsDaemon:
+def daemon_of(info: Json, file_system: str | None) -> MdsDaemon:
     rank = info["rank"] if info["rank"] >= 0 else None
     laggy = "laggy_since" in info
     return MdsDaemon(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from cephctl.address import addrvec
 from cephctl.ceph.commands import Cluster
+from cephctl.parse import Json
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Monmap:
         return frozenset(self.allowed_ciphers or ("aes",))
 
 
-def monmap_of(dump: Any) -> Monmap:
+def monmap_of(dump: Json) -> Monmap:
     """From `mon dump`."""
     monitors = tuple(
         Monitor(

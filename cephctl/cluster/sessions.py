@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cephctl.address import host_of, instance_of
 from cephctl.ceph.commands import Cluster
 from cephctl.cluster.mds import MdsDaemon, all_daemons
 from cephctl.config import Node
 from cephctl.errors import Unreachable
+from cephctl.parse import Json
 from cephctl.results import Column, Kind, Record
 
 
@@ -96,7 +96,7 @@ def sessions_at(
     return [replace(each, entity=mgr_clients.get(each.address, each.entity)) for each in sessions]
 
 
-def session_of(mds: str, session: Any, nodes: Mapping[str, str]) -> MdsSession:
+def session_of(mds: str, session: Json, nodes: Mapping[str, str]) -> MdsSession:
     """One entry of `session ls`. Its metadata is what the client says of itself, and any of it may
     be missing.
     """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cluster.health import findings, health_of
 from cephctl.cluster.mds import all_daemons
+from cephctl.parse import Json
 from cephctl.results import Column, Finding, Kind, Record
 
 ERASURE = 3
@@ -132,12 +132,12 @@ def read_status(cluster: Cluster) -> Generator[ClusterStatus]:
     )
 
 
-def pools_of(pools: Any, usage: Any) -> tuple[Pool, ...]:
+def pools_of(pools: Json, usage: Json) -> tuple[Pool, ...]:
     stats = {pool["id"]: pool["stats"] for pool in usage["pools"]}
     return tuple(pool_of(pool, stats.get(pool["pool_id"], {})) for pool in pools)
 
 
-def pool_of(pool: Any, stats: Any) -> Pool:
+def pool_of(pool: Json, stats: Json) -> Pool:
     shape = f"{pool['size']}/{pool['min_size']}"
     replication = f"erasure {shape}" if pool["type"] == ERASURE else shape
     return Pool(
@@ -153,7 +153,7 @@ def pool_of(pool: Any, stats: Any) -> Pool:
     )
 
 
-def file_systems_of(dump: Any, pool_names: dict[int, str]) -> tuple[CephFs, ...]:
+def file_systems_of(dump: Json, pool_names: dict[int, str]) -> tuple[CephFs, ...]:
     daemons = tuple(all_daemons(dump))
     spare = sum(daemon.state == "up:standby" for daemon in daemons)
     found = []

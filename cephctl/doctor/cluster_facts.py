@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cephctl.address import Address, addrvec
 from cephctl.ceph.commands import Cluster
@@ -15,7 +15,7 @@ from cephctl.cluster.monitors import Monmap, monmap_of
 from cephctl.cluster.sessions import MdsSession, clients_of_mgr, sessions_at
 from cephctl.config import Node
 from cephctl.errors import CephctlError, NotFound, SilentDaemon, Unanswered
-from cephctl.parse import Unreadable
+from cephctl.parse import Json, Unreadable
 
 T = TypeVar("T")
 
@@ -114,7 +114,7 @@ class ClusterFacts:
 
 def read_facts(
     entity: str, inventory: Sequence[Node], sessions: bool, cluster: Cluster
-) -> Generator[tuple[str, Any]]:
+) -> Generator[tuple[str, Json]]:
     """Pairs of a field of ClusterFacts and its value, as they come; the maps first: they say which
     daemons nodes must reach.
     """
@@ -158,7 +158,7 @@ def all_sessions(
     )
 
 
-def file_system(system: Any) -> FileSystem:
+def file_system(system: Json) -> FileSystem:
     mdsmap = system["mdsmap"]
     return FileSystem(
         name=mdsmap["fs_name"],
@@ -169,7 +169,7 @@ def file_system(system: Any) -> FileSystem:
     )
 
 
-def osdmap(dump: Any) -> Osdmap:
+def osdmap(dump: Json) -> Osdmap:
     return Osdmap(
         flags=tuple(dump["flags"].split(",")),
         osds=tuple(osd_of(each) for each in dump["osds"]),
@@ -182,7 +182,7 @@ def osdmap(dump: Any) -> Osdmap:
     )
 
 
-def osd_of(osd: Any) -> Osd:
+def osd_of(osd: Json) -> Osd:
     up = bool(osd["up"])
     return Osd(osd["osd"], up, addrvec(osd["public_addrs"])[0][1] if up else None)
 

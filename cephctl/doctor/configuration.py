@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from cephctl.cluster.entities import show_caps
 from cephctl.cluster.sessions import read_sessions
@@ -22,7 +21,7 @@ from cephctl.errors import CephctlError, Interrupted
 from cephctl.results import Finding, Severity
 
 
-def problems(deps: Deps, list_tenants: Callable[[], Iterator[Any]]) -> Iterator[Finding]:
+def problems(deps: Deps, list_tenants: Callable[[], Iterator[object]]) -> Iterator[Finding]:
     """Each problem as one finding, with the next step."""
     if not deps.nodes:
         yield Finding(
@@ -35,9 +34,9 @@ def problems(deps: Deps, list_tenants: Callable[[], Iterator[Any]]) -> Iterator[
     yield from node_problems(deps)
 
 
-def cluster_problems(deps: Deps, list_tenants: Callable[[], Iterator[Any]]) -> Iterator[Finding]:
+def cluster_problems(deps: Deps, list_tenants: Callable[[], Iterator[object]]) -> Iterator[Finding]:
     """The first thing that does not work; the others could fail for the same reason."""
-    trials: dict[str, Callable[[], Iterator[Any]]] = {
+    trials: dict[str, Callable[[], Iterator[object]]] = {
         "CONFIG_CLUSTER": lambda: deps.ask(read_status),
         "CONFIG_MDS": lambda: deps.ask(partial(read_sessions, deps.nodes, ())),
         "CONFIG_TENANTS": list_tenants,

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
 
 from cephctl.config import Node
 from cephctl.deps import Deps
@@ -20,7 +19,7 @@ from cephctl.doctor.cluster_facts import (
 from cephctl.doctor.facts import Answer, Failure, NodeFacts
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
 from cephctl.files import replace, writing
-from cephctl.parse import Malformed, Unreadable, parse, to_json
+from cephctl.parse import Json, Malformed, Unreadable, parse, to_json
 from cephctl.site import Site, request
 from cephctl.ssh import hosts
 from cephctl.ssh.connection import NodeFailed
@@ -56,10 +55,10 @@ class Looks:
 
 def gather(deps: Deps, nodes: Sequence[Node], looks: Looks = Looks()) -> Facts:
     """Ask the cluster and the nodes. Only Ctrl-C and wrong usage are raised: all else is a fact."""
-    known: dict[str, Any] = {}
+    known: dict[str, Json] = {}
     maps = threading.Event()
 
-    def arguments(node: Node) -> dict[str, Any]:
+    def arguments(node: Node) -> dict[str, Json]:
         maps.wait(ADDRESS_SECONDS if looks.cluster else 0)
         places = addresses(known.get("monmap"), known.get("daemons", ()), known.get("osdmap"))
         return request(deps.site, looks.probe) | {"addresses": places, "holders": looks.holders}
@@ -84,7 +83,7 @@ def gather(deps: Deps, nodes: Sequence[Node], looks: Looks = Looks()) -> Facts:
     )
 
 
-def cluster_answers(deps: Deps, looks: Looks) -> Iterator[tuple[str, Any]]:
+def cluster_answers(deps: Deps, looks: Looks) -> Iterator[tuple[str, Json]]:
     if not looks.cluster:
         return iter(())
     return deps.ask(partial(read_facts, deps.site.entity, deps.nodes, looks.sessions))
@@ -95,7 +94,7 @@ def failure_of(error: CephctlError) -> ClusterFailure:
     return ClusterFailure(error.message, error.hint, isinstance(error, Unanswered), silent)
 
 
-def cluster_facts(known: dict[str, Any], failure: ClusterFailure | None) -> ClusterFacts:
+def cluster_facts(known: dict[str, Json], failure: ClusterFailure | None) -> ClusterFacts:
     """The sections that came; the others are unreadable for the reason that the cluster failed
     with.
     """

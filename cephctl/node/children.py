@@ -9,7 +9,10 @@ import os
 import select
 import signal
 import time
-from typing import Any, Callable
+from typing import Any, Callable, TypeAlias
+
+Say: TypeAlias = "Callable[[Any], None]"
+"""Sends one JSON value to the parent."""
 
 
 class Child:
@@ -17,7 +20,7 @@ class Child:
     ours, so that it cannot keep the SSH channel open when it outlives us in an unkillable sleep.
     """
 
-    def __init__(self, work: Callable[[Callable[[Any], None]], None]) -> None:
+    def __init__(self, work: Callable[[Say], None]) -> None:
         self.started = time.monotonic()
         self.messages: list[Any] = []
         self._rest = b""

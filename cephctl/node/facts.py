@@ -37,7 +37,7 @@ def facts(request: Json) -> Json:
     read(
         answer,
         "network",
-        lambda: network.reach(request["addresses"] or own_monitors(request["conf"])),
+        lambda: network.reach([*request["addresses"]] or own_monitors(request["conf"])),
     )
     read(answer, "kernel_log", kernel_log.kernel_log)
     read(answer, "unit", lambda: systemd.unit_facts(path))
@@ -87,11 +87,11 @@ def top_mount(answer: Json, path: str) -> Json | None:
     return found[-1] if found else None
 
 
-def own_monitors(conf: str) -> list[list[Any]]:
+def own_monitors(conf: str) -> list[tuple[str, int]]:
     """The monitors that this node's ceph.conf names, for a time when the cluster cannot say."""
     text = files.conf_facts(conf).get("mon_host") or ""
     return [
-        [host, int(port)]
+        (host, int(port))
         for host, port in re.findall(r"([\w.\-]+|(?<=\[)[0-9a-f:]+(?=\])):(\d{4,5})", text)
     ]
 

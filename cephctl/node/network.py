@@ -9,7 +9,6 @@ import os
 import select
 import socket
 import time
-from typing import Any
 
 SECONDS = 2.0
 ANSWERS = {
@@ -20,7 +19,7 @@ ANSWERS = {
 }
 
 
-def reach(addresses: list[list[Any]], seconds: float = SECONDS) -> dict[str, str]:
+def reach(addresses: list[tuple[str, int]], seconds: float = SECONDS) -> dict[str, str]:
     """All at once: "host:port" to "ok", "silent" (connected, no banner), "refused", "timeout", "no
     route" or an errno's name.
     """
@@ -71,5 +70,5 @@ def banner(sock: socket.socket) -> str:
     return "ok" if greeting.startswith(b"ceph v") else "closed" if not greeting else "not Ceph"
 
 
-def word(code: Any) -> str:
-    return ANSWERS.get(code) or errno.errorcode.get(code or 0, os.strerror(code or 0))
+def word(code: int | None) -> str:
+    return ANSWERS.get(code or 0) or errno.errorcode.get(code or 0, os.strerror(code or 0))

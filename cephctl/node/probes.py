@@ -13,9 +13,9 @@ import mmap
 import os
 import stat
 import time
-from typing import Any, Callable
+from typing import Callable
 
-from cephctl.node.children import Child
+from cephctl.node.children import Child, Say
 from cephctl.node.mounts import Json, mount_id
 
 CEPH_SUPER_MAGIC = 0x00C36400
@@ -29,7 +29,7 @@ def start(request: Json, mount: int) -> dict[str, Child]:
     """
     path, sentinel = request["path"], request["sentinel"]
     os.makedirs(LOCKS, mode=0o700, exist_ok=True)
-    asks: dict[str, Callable[[int, Callable[[Any], None]], None]] = {"mon": ask_mon, "mds": ask_mds}
+    asks: dict[str, Callable[[int, Say], None]] = {"mon": ask_mon, "mds": ask_mds}
     if sentinel:
         file, write = os.path.join(path, sentinel), bool(request.get("write"))
         asks["osd"] = lambda fd, say: ask_osd(file, mount, write, say)
@@ -37,13 +37,13 @@ def start(request: Json, mount: int) -> dict[str, Child]:
 
 
 def probe(
-    name: str, path: str, mount: int, ask: Callable[[int, Callable[[Any], None]], None]
-) -> Callable[[Callable[[Any], None]], None]:
+    name: str, path: str, mount: int, ask: Callable[[int, Say], None]
+) -> Callable[[Say], None]:
     """The child's work: one at a time on this node, on the mount that is meant, its answer
     timed.
     """
 
-    def work(say: Callable[[Any], None]) -> None:
+    def work(say: Say) -> None:
         # Whoever still hangs in the same question holds the lock: no pile of stuck processes.
         lock = os.open(os.path.join(LOCKS, f"probe-{name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -89,7 +89,7 @@ def former(lock: int) -> tuple[float | None, int | None]:
     return (float(words[0]), int(words[1])) if len(words) == 2 else (None, None)
 
 
-def ask_mon(fd: int, say: Callable[[Any], None]) -> None:
+def ask_mon(fd: int, say: Say) -> None:
     """statfs: the kernel asks a monitor for it, every time."""
     import ctypes
 
@@ -101,12 +101,12 @@ def ask_mon(fd: int, say: Callable[[Any], None]) -> None:
         raise OSError(errno.ESTALE, "no CephFS")
 
 
-def ask_mds(fd: int, say: Callable[[Any], None]) -> None:
+def ask_mds(fd: int, say: Say) -> None:
     """A recursive statistic: no cache answers it, the MDS must."""
     os.getxattr(f"/proc/self/fd/{fd}", "ceph.dir.rctime")
 
 
-def ask_osd(path: str, mount: int, write: bool, say: Callable[[Any], None]) -> None:
+def ask_osd(path: str, mount: int, write: bool, say: Say) -> None:
     """Read a block of a file that is there, past the page cache. `say` tells how far it came:
     opening it asks the MDS.
     """

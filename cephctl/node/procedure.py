@@ -10,6 +10,7 @@ import time
 from typing import Any, Callable
 
 from cephctl.node import holders, systemd
+from cephctl.node.children import Say
 from cephctl.node.mounts import Json
 
 LOCK = "/run/cephctl/mount.lock"
@@ -67,7 +68,7 @@ def busy() -> bool:
     return any(pin["mount"] == "live" for pin in holders.holders())
 
 
-def unmounting(path: str, flags: int) -> Callable[[Callable[[Any], None]], None]:
+def unmounting(path: str, flags: int) -> Callable[[Say], None]:
     return lambda say: say(umount2(path, flags))
 
 

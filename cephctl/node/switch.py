@@ -13,10 +13,9 @@ import errno
 import os
 import time
 from functools import partial
-from typing import Any, Callable
 
 from cephctl.node import holders, mounts, probes, systemd
-from cephctl.node.children import Child
+from cephctl.node.children import Child, Say
 from cephctl.node.facts import package_version
 from cephctl.node.mounts import Json
 from cephctl.node.procedure import DETACH, Stuck, execute, idle, name, umount2, wait_until
@@ -277,7 +276,7 @@ class Switch(Procedure):
         return found if len(found) > len(elsewhere) else []
 
 
-def say_unmounted(place: str, say: Callable[[Any], None]) -> None:
+def say_unmounted(place: str, say: Say) -> None:
     say(umount2(place, DETACH))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cephx import parse_key
@@ -16,7 +15,7 @@ from cephctl.config import Node
 from cephctl.deps import Deps
 from cephctl.errors import CephctlError, Refused
 from cephctl.node.systemd import unit_name
-from cephctl.parse import Malformed, parse
+from cephctl.parse import Json, Malformed, parse
 from cephctl.results import Column, Outcome, Proposal, Record, Table, status_of_errors
 from cephctl.site import Site
 from cephctl.ssh.connection import NodeFailed
@@ -82,7 +81,7 @@ def read_credentials(entity: str, cluster: Cluster) -> Generator[Credentials]:
     yield Credentials(monmap, parse_key(answer["key"]).fingerprint, answer["key"])
 
 
-def wanted(site: Site, credentials: Credentials) -> list[dict[str, Any]]:
+def wanted(site: Site, credentials: Credentials) -> list[dict[str, Json]]:
     """The four files, as the node program takes them."""
     monitors = tuple(credentials.monmap.addresses)
     values = {"fsid": credentials.monmap.fsid, "mon host": mon_host(monitors)}
@@ -192,7 +191,7 @@ def propose(deps: Deps, nodes: Sequence[Node]) -> Proposal:
 def execute(
     deps: Deps,
     nodes: Sequence[Node],
-    files: Sequence[dict[str, Any]],
+    files: Sequence[dict[str, Json]],
     changes: Sequence[FileChange],
     errors: tuple[CephctlError, ...],
 ) -> Outcome:
@@ -217,7 +216,7 @@ def parted(
 def push(
     deps: Deps,
     nodes: Sequence[Node],
-    files: Sequence[dict[str, Any]],
+    files: Sequence[dict[str, Json]],
     write: bool,
     unit: bool = True,
 ) -> Iterator[FileChange | CephctlError]:

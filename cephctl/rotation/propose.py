@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from cephctl.ceph.commands import fsid_of
 from cephctl.ceph.keys import Entity
@@ -22,7 +21,7 @@ from cephctl.deps import Deps
 from cephctl.doctor.gather import Looks, gather
 from cephctl.doctor.verdict import examine
 from cephctl.errors import CephctlError, Refused, UsageError
-from cephctl.parse import Unreadable
+from cephctl.parse import Json, Unreadable
 from cephctl.results import Column, Kind, Outcome, Proposal, Record, Table
 from cephctl.rotation.environment import LiveEnvironment
 from cephctl.rotation.journal import Entry, Event, Journal, RunState, journals, state_of
@@ -177,7 +176,7 @@ def durations(deps: Deps) -> Iterator[tuple[StepKind, float]]:
 # Runs that exist already
 
 
-def unfinished(deps: Deps, entity: str, break_lock: bool) -> Mapping[str, Any] | None:
+def unfinished(deps: Deps, entity: str, break_lock: bool) -> Mapping[str, Json] | None:
     """The content of the lock of a run to take over, if --break-lock was given. Refused when a run
     is unfinished or alive.
     """
@@ -205,13 +204,13 @@ def check_no_run(deps: Deps, entity: str) -> None:
             )
 
 
-def left_by_others(deps: Deps, entity: str) -> Mapping[str, Any] | None:
+def left_by_others(deps: Deps, entity: str) -> Mapping[str, Json] | None:
     """The lock's content of a run that was not ended; LockHeld when one is alive.
 
     A run of this machine that has ended and could not release its lock does so now.
     """
     identity = RunLock(f"run.{entity}", f"{os.getpid()}@{this_host()}", "{}")
-    told: Mapping[str, Any] | None
+    told: Mapping[str, Json] | None
     [told] = deps.ask(partial(check_free, identity))
     if told is None or told.get("host") != this_host():
         return told
@@ -223,7 +222,7 @@ def left_by_others(deps: Deps, entity: str) -> Mapping[str, Any] | None:
     return told
 
 
-def take_over(deps: Deps, told: Mapping[str, Any], watch: Watch) -> Proposal:
+def take_over(deps: Deps, told: Mapping[str, Json], watch: Watch) -> Proposal:
     """Continue the run of a lost machine in its last direction. Its old key was there; here it is
     kept if it is unchanged.
     """

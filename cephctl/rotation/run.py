@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from cephctl.ceph.keys import Entity, entity_of
 from cephctl.ceph.lock import RunLock
 from cephctl.cephconf import MalformedFile
 from cephctl.cephx import keyring_text, new_key, parse_keyring
 from cephctl.errors import CephctlError, Interrupted
-from cephctl.parse import Malformed, parse, to_json
+from cephctl.parse import Json, Malformed, parse, to_json
 from cephctl.rotation.environment import LiveEnvironment
 from cephctl.rotation.journal import Entry, Event, Journal, RunState
 from cephctl.rotation.plan import BACK, FORWARD, Direction, Plan
@@ -34,7 +33,7 @@ def lock_of(plan: Plan, host: str, direction: Direction) -> RunLock:
     """Its content has plan and direction, so that a run whose machine is lost can be taken over; it
     has no key.
     """
-    told: dict[str, Any] = {
+    told: dict[str, Json] = {
         "run": plan.run,
         "host": host,
         "operator": plan.operator,
@@ -45,7 +44,7 @@ def lock_of(plan: Plan, host: str, direction: Direction) -> RunLock:
     return RunLock(plan.lock, f"{plan.run}@{host}", json.dumps(told))
 
 
-def plan_in(told: Mapping[str, Any]) -> Plan:
+def plan_in(told: Mapping[str, Json]) -> Plan:
     """The plan of a run, from the content of its lock."""
     try:
         return parse(Plan, told.get("plan"), "plan")
@@ -88,7 +87,7 @@ class Run(Listener):
         self.journal.add(entry)
         self.listen(entry)
 
-    def tell(self, event: Event, **more: Any) -> None:
+    def tell(self, event: Event, **more: Json) -> None:
         self.note(Entry(time.time(), event, **more))
 
     def settled(self, step: Step) -> None:

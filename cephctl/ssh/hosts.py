@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cephctl.config import Node
 from cephctl.errors import CephctlError
+from cephctl.parse import Json
 from cephctl.remedy import Command
 from cephctl.ssh.connection import NodeFailed, connected, place
 from cephctl.ssh.program import MARK, program
@@ -37,7 +38,7 @@ as long as all the rest.
 class Answer:
     """What a node answered, and the operator's clock before it was asked and after."""
 
-    value: Any
+    value: Json
     asked: float
     answered: float
 
@@ -47,7 +48,7 @@ class Question:
     """A function of the node program, its arguments, and the seconds that the whole may take."""
 
     function: str
-    arguments: Callable[[Node], dict[str, Any]]
+    arguments: Callable[[Node], dict[str, Json]]
     seconds: float
 
 
@@ -154,7 +155,7 @@ def collect(
             raise NodeFailed("NODE_SILENT", settings.node, f"no answer within {seconds:.0f} s")
 
 
-def decoded(settings: Settings, output: bytes, complaint: bytes, status: int) -> Any:
+def decoded(settings: Settings, output: bytes, complaint: bytes, status: int) -> Json:
     """The answer in what the node printed; without one, why."""
     node = settings.node
     lines = [line for line in output.decode(errors="replace").splitlines() if line.startswith(MARK)]

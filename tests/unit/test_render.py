@@ -38,7 +38,7 @@ ROWS = Table(
 )
 
 
-def text(value: object, form: str, colour: str = "never") -> str:
+def text(value: Table[Record] | Record, form: str, colour: str = "never") -> str:
     buffer = io.StringIO()
     render(value, form, buffer, colour)
     return buffer.getvalue()
