@@ -43,7 +43,7 @@ class Storage:
 
     def clear(self, folder: str) -> None:
         """Remove all that is in a directory."""
-        handle = self.fs.opendir(folder.encode())
+        handle = self.fs.opendir(folder.encode(errors="surrogateescape"))
         entries = []
         while entry := self.fs.readdir(handle):
             if entry.d_name not in (b".", b".."):

@@ -151,9 +151,9 @@ def test_a_hanging_mount_is_taken_away_all_the_same(scene: Scene) -> None:
         assert scene.on(f"grep -q ' {PATH} ' /proc/self/mountinfo", check=False) == 1
     finally:
         scene.restart_both_mds()
-    wait_until(
-        "the file system", lambda: node(scene, "mount", NODE, CONFIRMED).status == 0, 120, every=2
-    )
+    wait_until("the file system", scene.lab.cluster.is_ready, 120, every=1)
+    mounted = node(scene, "mount", NODE, CONFIRMED)
+    assert mounted.status == 0, mounted.stderr
 
 
 LOCK_HOLDER = """
