@@ -65,6 +65,7 @@ bench: lab-packages $(VENV)/ready
 	$(VENV)/bin/python -m tests.bench
 	$(VENV)/bin/python -m tests.bench_ssh
 	$(VENV)/bin/python -m tests.bench_rotation
+	$(VENV)/bin/python -m tests.bench_tables
 
 faults: lab-packages $(VENV)/ready
 	$(VENV)/bin/pytest -q -n 4 --dist worksteal -m "" tests/cluster/test_rotation.py
