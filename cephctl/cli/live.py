@@ -43,7 +43,15 @@ class Live:
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
         )
-        self.progress = Progress(*columns, console=console, transient=True)
+        # rich would put streams of its own in place of sys.stdout and sys.stderr; those say that
+        # they are no terminal, and a question would be refused.
+        self.progress = Progress(
+            *columns,
+            console=console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self.task = self.progress.add_task("", total=None)
         self.progress.start()
 
