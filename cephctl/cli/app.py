@@ -20,7 +20,7 @@ from cephctl.text import printable
 if TYPE_CHECKING:
     from cephctl.ceph.commands import Cluster
     from cephctl.ceph.target import Target
-    from cephctl.cli.live import Live
+    from cephctl.cli.live import LiveLine
     from cephctl.deps import Deps
     from cephctl.tenants.layout import Tenants
 
@@ -149,10 +149,10 @@ class App:
     # The terminal
 
     @cached_property
-    def live(self) -> Live:
-        from cephctl.cli.live import Live
+    def live(self) -> LiveLine:
+        from cephctl.cli.live import LiveLine
 
-        return Live(self.quiet)
+        return LiveLine(self.quiet)
 
     def show(self, value: Any) -> None:
         from cephctl.render import render

@@ -208,7 +208,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one for each option
         key_type,
         reasons(skip, reason),
     )
-    return app.carry_out(propose.rotate(app.deps, request, break_lock, watch(app.quiet)))
+    return app.carry_out(propose.rotate(app.deps, request, break_lock, watch(app.live)))
 
 
 @group.group()

@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
-class Live:
+class LiveLine:
     """The line, on stderr; nothing of it is left when it stops. Not on a terminal, or with `quiet`,
     there is none.
     """
 
     def __init__(self, quiet: bool) -> None:
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self.quiet = quiet
         self.is_shown = terminal and not quiet
+        self.is_replaced = False
         self.progress: Progress | None = None
         self.task: TaskID | None = None
 
     def tell(self, text: str) -> None:
         """Show what is being done now; the time counts from the first text on."""
-        if not self.is_shown:
+        if not self.is_shown or self.is_replaced:
             return
         if self.progress is None:
             self.start()
@@ -54,6 +56,11 @@ class Live:
         )
         self.task = self.progress.add_task("", total=None)
         self.progress.start()
+
+    def replace(self) -> None:
+        """From now on something else says what is being done."""
+        self.stop()
+        self.is_replaced = True
 
     def stop(self) -> None:
         """Before anything else is written to the terminal."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cephctl.cli.live import LiveLine
 from cephctl.rotation.journal import Entry
 from cephctl.rotation.plan import Direction, Plan
 from cephctl.rotation.steps import StepKind
@@ -36,16 +37,18 @@ TITLES = {
 DEV_LOG = "/dev/log"
 
 
-def watch(quiet: bool) -> Callable[[Plan, Direction], Progress]:
-    """Makes the progress of a run; with `quiet` only the system's log hears of it."""
-    return lambda plan, direction: Progress(plan, direction, quiet)
+def watch(line: LiveLine) -> Callable[[Plan, Direction], Progress]:
+    """Makes the progress of a run, in place of the line; if that is quiet, only the system's log
+    hears of it.
+    """
+    return lambda plan, direction: Progress(plan, direction, line)
 
 
 class Progress:
     """Hears the entries of a run while it is in progress."""
 
-    def __init__(self, plan: Plan, direction: Direction, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, plan: Plan, direction: Direction, line: LiveLine) -> None:
+        self.line = line
         self.plan = plan
         self.direction = direction
         self.cells: dict[tuple[StepKind, str], str] = {}
@@ -53,7 +56,8 @@ class Progress:
         self.live: Live | None = None
 
     def __enter__(self) -> Callable[[Entry], None]:
-        if sys.stderr.isatty() and not self.quiet and os.environ.get("TERM", "dumb") != "dumb":
+        self.line.replace()
+        if self.line.is_shown:
             from rich.console import Console
             from rich.live import Live
 
@@ -83,7 +87,7 @@ class Progress:
                 self.cells[entry.kind, entry.subject] = entry.state
             self.last = line
             self.live.update(self.picture(), refresh=True)
-        elif not self.quiet:
+        elif not self.line.quiet:
             at = datetime.fromtimestamp(entry.at, UTC).strftime("%H:%M:%SZ")
             click.echo(f"cephctl: {at} {line}", err=True)
 

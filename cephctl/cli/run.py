@@ -52,7 +52,7 @@ def resume(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> Out
     journal = existing(app, run)
     direction = direction_of(journal.entries)
     skipped = reasons(skip, reason)
-    return app.carry_out(propose.resume(app.deps, journal, direction, skipped, watch(app.quiet)))
+    return app.carry_out(propose.resume(app.deps, journal, direction, skipped, watch(app.live)))
 
 
 @group.command(changes=True)
@@ -69,7 +69,7 @@ def rollback(app: App, run: str, skip: tuple[str, ...], reason: str | None) -> O
 
     skipped = reasons(skip, reason)
     return app.carry_out(
-        propose.resume(app.deps, existing(app, run), BACK, skipped, watch(app.quiet))
+        propose.resume(app.deps, existing(app, run), BACK, skipped, watch(app.live))
     )
 
 

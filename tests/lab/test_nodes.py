@@ -16,7 +16,7 @@ import pytest
 
 from tests.command import Result
 from tests.lab import site
-from tests.lab.conftest import Lab
+from tests.lab.conftest import FAILED, Lab
 from tests.lab.faults.fault import KEYRING, NODE, PATH, SECRET, UNIT, Scene
 from tests.lab.shell import wait_until
 
@@ -24,12 +24,13 @@ CONFIRMED = "--yes"
 
 
 @pytest.fixture
-def scene(healthy: Lab) -> Iterator[Scene]:
+def scene(healthy: Lab, request: pytest.FixtureRequest) -> Iterator[Scene]:
     played = Scene(healthy)
     played.set_clocks()
     yield played
-    if not played.is_healthy():
+    if request.node.stash[FAILED]:
         played.restore()
+        played.wait_until_healthy()
 
 
 def node(scene: Scene, *words: str) -> Result:
@@ -107,10 +108,11 @@ def test_a_mount_that_would_not_come_up_is_not_taken_away(scene: Scene) -> None:
     assert "SECRET_MISSING" in refused.stderr
     assert f"cephctl node push {NODE}" in refused.stderr
     assert instance(scene) == before
+    scene.on(f"mv {SECRET}.away {SECRET}")
 
 
 def test_a_mount_that_does_not_come_up_is_said_with_the_doctors_words(scene: Scene) -> None:
-    scene.on(f"mv {SECRET} {SECRET}.away")
+    scene.on(f"rm {SECRET}")
     failed = node(scene, "remount", NODE, "web-1-node-2", CONFIRMED, "--force")
     assert failed.status == 1, failed.stdout
     assert f"{NODE}: remount failed" in failed.stderr

@@ -17,7 +17,7 @@ import pytest
 
 from tests.command import Cephctl, Result
 from tests.lab import platform, site
-from tests.lab.conftest import Lab
+from tests.lab.conftest import FAILED, Lab
 from tests.lab.faults.fault import KEYRING, SECRET, Scene
 from tests.lab.places import HAPROXY_SOCKET, INSIDE, NODES, RUN
 from tests.lab.shell import LabError, wait_until
@@ -126,13 +126,13 @@ class Attempt:
 
 
 @pytest.fixture
-def scene(healthy: Lab) -> Iterator[Scene]:
+def scene(healthy: Lab, request: pytest.FixtureRequest) -> Iterator[Scene]:
     played = Scene(healthy)
     played.set_clocks()
     yield played
     forget_runs(played)
     played.keep_key()
-    if not played.is_healthy():
+    if request.node.stash[FAILED]:
         played.restore()
         played.wait_until_healthy()
 

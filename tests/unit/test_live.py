@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cephctl.cli.live import Live
+from cephctl.cli.live import LiveLine
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def shown(controller: int) -> bytes:
 def test_a_question_can_be_asked_while_the_line_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch) as controller:
         streams = sys.stdout, sys.stderr
-        live = Live(quiet=False)
+        live = LiveLine(quiet=False)
         live.tell("examining web-1-node-0")
         assert (sys.stdout, sys.stderr) == streams
         assert sys.stderr.isatty()
@@ -49,7 +49,17 @@ def test_no_line_for_who_is_quiet_or_on_a_simple_terminal(
     monkeypatch: pytest.MonkeyPatch, kind: str, quiet: bool
 ) -> None:
     with terminal(monkeypatch, kind) as controller:
-        live = Live(quiet)
+        live = LiveLine(quiet)
         live.tell("examining web-1-node-0")
         live.stop()
+        assert shown(controller) == b""
+
+
+def test_a_run_shows_its_own_progress_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as controller:
+        live = LiveLine(quiet=False)
+        live.tell("examining 3 nodes")
+        live.replace()
+        shown(controller)
+        live.tell("examining web-1-node-0")
         assert shown(controller) == b""
