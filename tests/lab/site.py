@@ -42,7 +42,7 @@ frontend web
 backend web-1
     balance roundrobin
     option httpchk GET /healthz
-    default-server check inter 1s fall 3 rise 2 init-addr none
+    default-server check inter 500ms fall 6 rise 2 init-addr none
 """
 
 
