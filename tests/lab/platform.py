@@ -54,6 +54,9 @@ def up(release: str) -> None:
     site.start_haproxy()
     for node in nodes:
         site.put_in_service(node.name)
+    if not site.are_up(15):
+        # Somebody left a node unmounted or broken.
+        each(reset, [node for node in nodes if site.haproxy_states()[node.name] != "UP"])
     site.wait_for_haproxy()
 
 

@@ -15,7 +15,7 @@ from tests.lab import places
 from tests.lab.ceph import Cluster
 from tests.lab.machine import Machine
 from tests.lab.places import HAPROXY_SOCKET, HERE, INSIDE, NODES, RUN, SSH_CONFIG, STORAGE, TENANTS
-from tests.lab.shell import pid_of, run, stop_pid, wait_until
+from tests.lab.shell import LabError, pid_of, run, stop_pid, wait_until
 
 SECRET = "/etc/ceph/ceph.client.web.secret"
 UNITS = ("var-www-storage.mount", "nginx", "node-agent")
@@ -96,8 +96,19 @@ def start_haproxy() -> None:
         run(*INSIDE, "haproxy", "-D", "-f", conf)
 
 
-def wait_for_haproxy() -> None:
-    wait_until("all web nodes up in HAProxy", lambda: set(haproxy_states().values()) == {"UP"}, 60)
+def wait_for_haproxy(seconds: float = 60) -> None:
+    wait_until(
+        "all web nodes up in HAProxy", lambda: set(haproxy_states().values()) == {"UP"}, seconds
+    )
+
+
+def are_up(seconds: float) -> bool:
+    """Whether HAProxy finds all web nodes up within that time."""
+    try:
+        wait_for_haproxy(seconds)
+    except LabError:
+        return False
+    return True
 
 
 def put_in_service(node: str) -> None:
