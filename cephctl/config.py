@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cephctl.errors import NotFound, UsageError
@@ -127,6 +127,27 @@ class Config:
         for name in names:
             if name not in known:
                 raise unknown_node(name, known)
+
+    def choose(
+        self, names: Sequence[str], everything: bool, default_all: bool = False
+    ) -> list[Node]:
+        """The nodes that were named, by name or shard, in the inventory's order; without a name all
+        of them, if `everything` or `default_all`.
+        """
+        if not self.nodes:
+            raise UsageError(
+                "there are no web nodes in the configuration",
+                "add each to cephctl.toml: [nodes.NAME] with address and shard",
+            )
+        if everything and names:
+            raise UsageError("--all cannot be combined with NODE or SHARD")
+        if everything or (default_all and not names):
+            return list(self.nodes)
+        if not names:
+            raise UsageError("specify NODE, SHARD or --all")
+        shards = {node.shard for node in self.nodes}
+        self.check_nodes([name for name in names if name not in shards])
+        return [node for node in self.nodes if node.name in names or node.shard in names]
 
 
 def unknown_node(name: str, known: Iterable[str]) -> NotFound:

@@ -4,12 +4,12 @@ shows of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
-from cephctl.errors import CephctlError, ExitStatus
+from cephctl.errors import CephctlError, ExitStatus, Interrupted
 from cephctl.remedy import Command
 
 FORMATS = ("table", "json", "yaml", "csv")
@@ -97,6 +97,29 @@ def status_of_errors(errors: Sequence[CephctlError], asked: int) -> ExitStatus:
     return ExitStatus.UNREACHABLE if len(errors) == asked else ExitStatus.PARTIAL
 
 
+def collect(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
+    """A table of the answers; names that failed are errors beside it. All failed is an error, some
+    is PARTIAL.
+
+    Should the cluster stop answering, or Ctrl-C end it, what came before is still the answer.
+    """
+    rows: list[Record] = []
+    errors: list[CephctlError] = []
+    try:
+        for answer in answers:
+            (errors if isinstance(answer, CephctlError) else rows).append(answer)
+    except CephctlError as error:
+        if not rows:
+            raise
+        errors.append(error)
+    if errors and not rows:
+        return Outcome(None, errors[0].status, tuple(errors))
+    status = ExitStatus.PARTIAL if errors else ExitStatus.OK
+    if any(isinstance(error, Interrupted) for error in errors):
+        status = ExitStatus.INTERRUPTED
+    return Outcome(Table(kind, tuple(rows)), status, tuple(errors), notes)
+
+
 class Severity(IntEnum):
     """How bad a finding is; UNKNOWN is what could not be read."""
 
@@ -131,3 +154,9 @@ class Finding(Record):
         Column("summary", "SUMMARY"),
         Column("detail", "DETAIL"),
     )
+
+
+def status_of_findings(findings: Iterable[Finding], threshold: Severity | None) -> ExitStatus:
+    """FINDINGS when one is at least as bad as the threshold; None is for never."""
+    worst = max((finding.severity for finding in findings), default=Severity.OK)
+    return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK

@@ -144,6 +144,15 @@ def create_command(entity: str, mounted_as: str) -> str:
     return f"(umask 077; {command} -o ./{entity}.keyring)"
 
 
+def first_steps(entity: str, mounted_as: str) -> str:
+    """What to paste into a shell to create the operator's entity."""
+    return (
+        "# once, where client.admin is available; then move the file to "
+        f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n"
+        f"{create_command(entity, mounted_as)}\n"
+    )
+
+
 def caps_hint(target: Target) -> str:
     """How to grant what is missing. `auth caps` deletes what it does not name, so only our own
     entity's is spelled out.

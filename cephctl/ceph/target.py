@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cephctl.config import Config
+
 
 @dataclass(frozen=True)
 class Target:
@@ -24,3 +26,15 @@ class Target:
     def seconds(self) -> int:
         """The deadline in librados' whole seconds; 0 would mean for ever."""
         return max(1, int(self.timeout))
+
+
+def target_of(config: Config, cluster: str) -> Target:
+    return Target(
+        conf=config["ceph.conf"],
+        entity=config["ceph.name"],
+        keyring=config["ceph.keyring"] or None,
+        file_system=config["ceph.filesystem"] or None,
+        timeout=config["ceph.timeout"],
+        cluster=cluster,
+        mounted_as=config["mount.entity"],
+    )

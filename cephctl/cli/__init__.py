@@ -13,7 +13,7 @@ import click
 
 from cephctl import __version__
 from cephctl.cli.app import App
-from cephctl.cli.options import global_options, near_command
+from cephctl.cli.options import Noun, global_options
 from cephctl.errors import Cancelled, CephctlError, ExitStatus, UsageError
 from cephctl.results import Outcome
 
@@ -46,7 +46,7 @@ Exit status:
 """
 
 
-class Root(click.Group):
+class Root(Noun):
     """The table of nouns; a noun's module is imported when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -61,12 +61,6 @@ class Root(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(NOUNS.items()))
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            raise near_command(error, args, NOUNS) from None
 
 
 @click.group(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cephctl.config import Config, load
-from cephctl.errors import Cancelled, CephctlError, ExitStatus, Interrupted, UsageError
+from cephctl.errors import Cancelled, CephctlError, ExitStatus, UsageError
 from cephctl.results import Outcome, Proposal, Record, Table
 from cephctl.text import printable
 
@@ -75,18 +75,9 @@ class App:
 
     @cached_property
     def target(self) -> Target:
-        from cephctl.ceph.target import Target
+        from cephctl.ceph.target import target_of
 
-        config = self.config
-        return Target(
-            conf=config["ceph.conf"],
-            entity=config["ceph.name"],
-            keyring=config["ceph.keyring"] or None,
-            file_system=config["ceph.filesystem"] or None,
-            timeout=config["ceph.timeout"],
-            cluster=self.flags.get("cluster", "ceph"),
-            mounted_as=config["mount.entity"],
-        )
+        return target_of(self.config, self.flags.get("cluster", "ceph"))
 
     def ask(self, question: Callable[[Cluster], Generator[Any, None, None]]) -> Iterator[Any]:
         """Ask the cluster in a worker process. The question travels there pickled: a function of a
@@ -127,24 +118,9 @@ class App:
     @cached_property
     def deps(self) -> Deps:
         """What is handed down to the logic instead of the application."""
-        from cephctl.deps import Deps
-        from cephctl.haproxy import HAProxy
-        from cephctl.site import site_of
-        from cephctl.ssh.hosts import ask_all
+        from cephctl.deps import deps_of
 
-        config = self.config
-        site, socket = site_of(config), config["haproxy.socket"]
-        return Deps(
-            ask=self.ask,
-            ask_nodes=partial(ask_all, config=site.ssh_config),
-            haproxy=HAProxy(socket, config["haproxy.backend"] or None) if socket else None,
-            site=site,
-            nodes=config.nodes,
-            operator_entity=config["ceph.name"],
-            runs=config["runs.directory"],
-            seconds=config["ssh.timeout"],
-            tell=self.live.tell,
-        )
+        return deps_of(self.config, self.ask, self.live.tell)
 
     # The terminal
 
@@ -214,27 +190,3 @@ class App:
         if not self.yes:
             self.confirm(proposal.shown, proposal.question)
         return proposal.execute()
-
-
-def table(kind: type[Record], answers: Iterator[Any], *notes: str) -> Outcome:
-    """Collect rows; names that failed are errors beside them. All failed is an error, some is
-    PARTIAL.
-
-    Should the cluster stop answering, or Ctrl-C end it, what came before is still the
-    answer.
-    """
-    rows: list[Record] = []
-    errors: list[CephctlError] = []
-    try:
-        for answer in answers:
-            (errors if isinstance(answer, CephctlError) else rows).append(answer)
-    except CephctlError as error:
-        if not rows:
-            raise
-        errors.append(error)
-    if errors and not rows:
-        return Outcome(None, errors[0].status, tuple(errors))
-    status = ExitStatus.PARTIAL if errors else ExitStatus.OK
-    if any(isinstance(error, Interrupted) for error in errors):
-        status = ExitStatus.INTERRUPTED
-    return Outcome(Table(kind, tuple(rows)), status, tuple(errors), notes)

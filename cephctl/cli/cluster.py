@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
-from cephctl.cli.app import App, table
-from cephctl.cli.options import FAIL_ON, Noun, status_of_findings
-from cephctl.results import Outcome, Table
+from cephctl.cli.app import App
+from cephctl.cli.options import FAIL_ON, Noun
+from cephctl.results import Outcome, Severity, collect, status_of_findings
 
 
 @click.group("cluster", cls=Noun)
@@ -19,7 +19,7 @@ def group() -> None:
 @group.command()
 @FAIL_ON
 @click.pass_obj
-def status(app: App, fail_on: str) -> Outcome:
+def status(app: App, fail_on: Severity | None) -> Outcome:
     """Show the cluster on one screen.
 
     Health, monitors, OSDs, pools with their replication, and file systems. Everything is asked of
@@ -42,7 +42,7 @@ def list_entries(app: App) -> Outcome:
     """List the entries, with the web node each belongs to."""
     from cephctl.cluster.blocklist import BlocklistEntry, read_blocklist
 
-    return table(BlocklistEntry, app.ask(partial(read_blocklist, app.config.nodes)))
+    return collect(BlocklistEntry, app.ask(partial(read_blocklist, app.config.nodes)))
 
 
 @blocklist.command(changes=True)
@@ -56,16 +56,6 @@ def remove(app: App, address: str, force: bool) -> Outcome:
     While its client runs, the entry protects the data from late writes: then the removal is
     refused. Remount instead.
     """
-    from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
-    from cephctl.nodes.clients import refuse_if_running
+    from cephctl.nodes.clients import propose_removal
 
-    [entry] = app.ask(partial(find_entry, address, app.config.nodes))
-    plan = Table(BlocklistEntry, (entry,))
-    node = next((node for node in app.config.nodes if node.name == entry.node), None)
-    if node and not entry.range and not force:
-        refuse_if_running(app.deps, node, address)
-    if app.dry_run:
-        return Outcome(plan)
-    if not app.yes:
-        app.confirm(plan, f"Remove {address} from the blocklist?")
-    return Outcome(Table(BlocklistEntry, tuple(app.ask(partial(remove, entry)))))
+    return app.carry_out(propose_removal(app.deps, address, force))

@@ -7,11 +7,11 @@ import os
 import click
 
 from cephctl.cli.app import App
-from cephctl.cli.options import Noun, status_of_findings
+from cephctl.cli.options import Noun
 from cephctl.config import SYSTEM_PATH, SettingValue, load, template, user_path
 from cephctl.errors import UsageError
 from cephctl.files import create, writing
-from cephctl.results import Finding, Outcome, Table
+from cephctl.results import Finding, Outcome, Severity, Table, status_of_findings
 
 
 @click.group("config", cls=Noun)
@@ -37,23 +37,11 @@ def init(app: App) -> str | None:
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         create(path, template(), 0o644)
     app.say(f"wrote {path}")
-    return create_entity(app)
+    from cephctl.ceph.login import first_steps
 
-
-def create_entity(app: App) -> str:
-    from cephctl.ceph.login import create_command
-
-    entity = app.flags.get("entity") or "client.cephctl"
-    command = create_command(entity, mounted_as(app))
-    return (
-        "# once, where client.admin is available; then move the file to "
-        f"/etc/ceph/ceph.{entity}.keyring on this machine, owned by the operator\n{command}\n"
-    )
-
-
-def mounted_as(app: App) -> str:
-    """The web nodes' entity as it is configured so far."""
-    return str(load(None, {}, os.environ | {"CEPHCTL_CONFIG": os.devnull})["mount.entity"])
+    # The file that was just written changes nothing; the environment may.
+    mounted_as = load(None, {}, os.environ | {"CEPHCTL_CONFIG": os.devnull})["mount.entity"]
+    return first_steps(app.flags.get("entity") or "client.cephctl", mounted_as)
 
 
 @group.command()
@@ -88,4 +76,4 @@ def check(app: App) -> Outcome:
     found = tuple(problems(app.deps, lambda: app.ask_tenants(list_tenants)))
     if not found:
         app.say(f"{app.config['ceph.name']} has all caps that cephctl needs")
-    return Outcome(Table(Finding, found), status_of_findings(found, "err"))
+    return Outcome(Table(Finding, found), status_of_findings(found, Severity.ERR))

@@ -16,16 +16,14 @@ from cephctl.cli.options import (
     REASON,
     SKIP_NODES,
     Noun,
-    chosen_nodes,
-    reasons,
-    status_of_findings,
 )
 from cephctl.errors import UsageError
 from cephctl.files import create, writing
-from cephctl.results import Outcome, Table
+from cephctl.results import Outcome, Severity, Table, status_of_findings
 
 if TYPE_CHECKING:
-    from cephctl.cluster.entities import Cap, CapChange, KeyDetail
+    from cephctl.cluster.entities import Cap, KeyDetail
+    from cephctl.cluster.web_caps import CapChange
 
 # Not "entity", which is what --name is kept as.
 ENTITY = click.argument("whose", metavar="[ENTITY]", required=False)
@@ -45,17 +43,11 @@ def list_keys(app: App, everything: bool) -> Outcome:
     To list entities takes client.admin, or mon 'allow command "auth ls"'; without it only the web
     nodes' entity is shown.
     """
-    from cephctl.cluster.entities import KeyRow
     from cephctl.cluster.entities import list_keys as listed
+    from cephctl.cluster.entities import shown
 
-    found = list(app.ask(partial(listed, app.config.nodes, everything, app.config["mount.entity"])))
-    rows = tuple(each for each in found if isinstance(each, KeyRow))
-    return Outcome(
-        Table(KeyRow, rows),
-        notes=tuple(
-            f"only the web nodes' entity is shown: {each}" for each in found if each not in rows
-        ),
-    )
+    entity = app.config["mount.entity"]
+    return shown(app.ask(partial(listed, app.config.nodes, everything, entity)))
 
 
 @group.command()
@@ -78,7 +70,7 @@ def show(app: App, whose: str | None) -> KeyDetail:
 @NODES_OR_SHARDS
 @FAIL_ON
 @click.pass_obj
-def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
+def audit(app: App, names: tuple[str, ...], fail_on: Severity | None) -> Outcome:
     """Check keys and caps, on the nodes and in the cluster.
 
     It finds key files that differ from the cluster, and mounts that are older than their key. It
@@ -87,7 +79,7 @@ def audit(app: App, names: tuple[str, ...], fail_on: str) -> Outcome:
     """
     from cephctl.doctor.audit import audit_keys
 
-    found = audit_keys(app.deps, chosen_nodes(app, names, False, default_all=True))
+    found = audit_keys(app.deps, app.config.choose(names, False, default_all=True))
     return Outcome(found, status_of_findings(found.findings, fail_on))
 
 
@@ -99,7 +91,7 @@ def push(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """Write keyring and secret on nodes, with ceph.conf and unit, as `node push` does."""
     from cephctl.nodes.push import propose
 
-    return app.carry_out(propose(app.deps, chosen_nodes(app, names, everything)))
+    return app.carry_out(propose(app.deps, app.config.choose(names, everything)))
 
 
 @group.command()
@@ -196,6 +188,7 @@ def rotate(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from cephctl.cli.progress import watch
     from cephctl.rotation import propose
+    from cephctl.rotation.plan import reasons
     from cephctl.rotation.preflight import Request
 
     if compromised and strategy == "alternate":
@@ -232,7 +225,9 @@ def caps_show(app: App, whose: str | None) -> Table[Cap]:
 @click.pass_obj
 def caps_diff(app: App, whose: str | None) -> Table[CapChange]:
     """Compare an entity's caps with what a web node needs."""
-    return caps_table(app, named(app, whose))
+    from cephctl.cluster.web_caps import compare
+
+    return compare(app.deps, named(app, whose))
 
 
 @caps.command("apply", changes=True)
@@ -244,28 +239,9 @@ def caps_apply(app: App, whose: str | None) -> Outcome:
     All services are written at once, for `ceph auth caps` deletes those it is not told of. A
     session keeps the caps it was opened with: remount for the new ones.
     """
-    from cephctl.ceph.keys import change_caps
+    from cephctl.cluster.web_caps import propose
 
-    name = named(app, whose)
-    plan = caps_table(app, name)
-    if not any(row.changed for row in plan.rows):
-        return Outcome(None, notes=("nothing differs",))
-    if app.dry_run:
-        return Outcome(plan)
-    if not app.yes:
-        app.confirm(plan, f"Set the caps of {name}?")
-    wanted = {row.service: row.after for row in plan.rows if row.after}
-    list(app.ask(partial(change_caps, name, wanted)))
-    return Outcome(plan, notes=("live sessions keep their old caps: cephctl node remount --all",))
-
-
-def caps_table(app: App, name: str) -> Table[CapChange]:
-    from cephctl.cluster.entities import CapChange, caps_changes, template
-
-    [wanted] = app.ask(
-        partial(template, app.config["mount.root"], app.config["ceph.filesystem"] or None)
-    )
-    return Table(CapChange, tuple(app.ask(partial(caps_changes, name, wanted))))
+    return app.carry_out(propose(app.deps, named(app, whose)))
 
 
 def named(app: App, whose: str | None) -> str:

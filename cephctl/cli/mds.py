@@ -6,10 +6,9 @@ from functools import partial
 
 import click
 
-from cephctl.cli.app import App, table
-from cephctl.cli.options import FAIL_ON, NODES, Noun, complete_nodes, status_of_findings
-from cephctl.errors import CephctlError
-from cephctl.results import Outcome
+from cephctl.cli.app import App
+from cephctl.cli.options import FAIL_ON, NODES, Noun, complete_nodes
+from cephctl.results import Outcome, Severity, collect
 
 
 @click.group("mds", cls=Noun)
@@ -20,30 +19,15 @@ def group() -> None:
 @group.command()
 @FAIL_ON
 @click.pass_obj
-def status(app: App, fail_on: str) -> Outcome:
+def status(app: App, fail_on: Severity | None) -> Outcome:
     """Show ranks, standbys and what is wrong.
 
     It is read from the monitors, so it works without a mgr and with a hanging MDS; only CLIENTS is
     asked of the MDS.
     """
-    from cephctl.cluster.mds import MdsStatus, read_status, with_clients
+    from cephctl.cluster.mds import status_as_asked
 
-    shown: MdsStatus | None = None
-    clients: dict[str, int] = {}
-    errors: tuple[CephctlError, ...] = ()
-    try:
-        for answer in app.ask(read_status):
-            if isinstance(answer, MdsStatus):
-                shown = answer
-            else:
-                clients |= [answer]
-    except CephctlError as error:
-        if shown is None:
-            raise
-        errors = (error,)
-    assert shown is not None
-    code = errors[0].status if errors else status_of_findings(shown.findings, fail_on)
-    return Outcome(with_clients(shown, clients), code, errors)
+    return status_as_asked(app.ask, fail_on)
 
 
 @group.command()
@@ -59,7 +43,7 @@ def sessions(app: App, nodes: tuple[str, ...]) -> Outcome:
     from cephctl.cluster.sessions import MdsSession, read_sessions
 
     app.config.check_nodes(nodes)
-    return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, nodes)))
+    return collect(MdsSession, app.ask(partial(read_sessions, app.config.nodes, nodes)))
 
 
 @group.command(changes=True)

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cephctl.cli.app import App, table
+from cephctl.cli.app import App
 from cephctl.cli.options import (
     ALL_NODES,
     FAIL_ON,
     NODES_OR_SHARDS,
     Noun,
-    chosen_nodes,
-    threshold_of,
 )
 from cephctl.config import Node
-from cephctl.results import Outcome, Table
+from cephctl.results import Outcome, Table, collect
 
 if TYPE_CHECKING:
     from cephctl.doctor.verdict import Diagnosis
@@ -73,7 +71,7 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
     if options["explain"]:
         return report.explanation(options["explain"])
     source = options["source"]
-    nodes = [] if source else chosen_nodes(app, names, everything, default_all=True)
+    nodes = [] if source else app.config.choose(names, everything, default_all=True)
     order = report.Order(
         names=names,
         only=options["only"],
@@ -87,7 +85,7 @@ def doctor(app: App, names: tuple[str, ...], everything: bool, **options: Any) -
     facts, found = report.examined(app.deps, nodes, order)
     if options["nagios"]:
         return report.for_nagios(found)
-    return Outcome(found, report.status(facts, found, threshold_of(options["fail_on"])))
+    return Outcome(found, report.status(facts, found, options["fail_on"]))
 
 
 def watch(app: App, look: Callable[[], tuple[Any, Diagnosis]], seconds: float) -> None:
@@ -123,7 +121,7 @@ def node_health(app: App, names: tuple[str, ...]) -> Outcome:
     """
     from cephctl.nodes import health
 
-    return health.health(app.deps, chosen_nodes(app, names, False, default_all=True))
+    return health.health(app.deps, app.config.choose(names, False, default_all=True))
 
 
 @group.command()
@@ -143,7 +141,7 @@ def probe(app: App, names: tuple[str, ...], create_sentinel: bool) -> Outcome:
     """
     from cephctl.nodes import health, sentinel
 
-    nodes = chosen_nodes(app, names, False, default_all=True)
+    nodes = app.config.choose(names, False, default_all=True)
     if create_sentinel:
         path = app.deps.site.sentinel_path
         for made in app.ask_tenants(partial(sentinel.create, path)):
@@ -158,8 +156,8 @@ def sessions(app: App, names: tuple[str, ...]) -> Outcome:
     """Show the MDS sessions of web nodes, as `mds sessions` does."""
     from cephctl.cluster.sessions import MdsSession, read_sessions
 
-    wanted = [node.name for node in chosen_nodes(app, names, False, default_all=True)]
-    return table(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
+    wanted = [node.name for node in app.config.choose(names, False, default_all=True)]
+    return collect(MdsSession, app.ask(partial(read_sessions, app.config.nodes, wanted)))
 
 
 KILL = click.option(
@@ -191,7 +189,7 @@ def mount(
     from cephctl.nodes.remount import Order, propose
 
     order = Order("mount", set_aside=set_aside, force=force)
-    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, app.config.choose(names, everything)))
 
 
 @group.command(changes=True)
@@ -208,7 +206,7 @@ def umount(app: App, names: tuple[str, ...], everything: bool, kill: bool) -> Ou
     from cephctl.nodes.remount import Order, propose
 
     order = Order("umount", kill=kill)
-    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, app.config.choose(names, everything)))
 
 
 @group.command(changes=True)
@@ -231,7 +229,7 @@ def remount(
     from cephctl.nodes.remount import Order, propose
 
     order = Order("remount", kill=kill, set_aside=set_aside, force=force)
-    return app.carry_out(propose(app.deps, order, chosen_nodes(app, names, everything)))
+    return app.carry_out(propose(app.deps, order, app.config.choose(names, everything)))
 
 
 @group.command("drain", changes=True)
@@ -245,7 +243,7 @@ def drain_nodes(app: App, names: tuple[str, ...], force: bool) -> Outcome:
     """
     from cephctl.nodes import drain
 
-    return app.carry_out(drain.drain(app.deps, chosen_nodes(app, names, False), force))
+    return app.carry_out(drain.drain(app.deps, app.config.choose(names, False), force))
 
 
 @group.command("undrain", changes=True)
@@ -256,7 +254,7 @@ def undrain_nodes(app: App, names: tuple[str, ...], everything: bool) -> Outcome
     """Put nodes back into service in HAProxy, and wait until the health check reports UP."""
     from cephctl.nodes import drain
 
-    return app.carry_out(drain.undrain(app.deps, chosen_nodes(app, names, everything)))
+    return app.carry_out(drain.undrain(app.deps, app.config.choose(names, everything)))
 
 
 @group.command("push", changes=True)
@@ -272,4 +270,4 @@ def push_files(app: App, names: tuple[str, ...], everything: bool) -> Outcome:
     """
     from cephctl.nodes import push
 
-    return app.carry_out(push.propose(app.deps, chosen_nodes(app, names, everything)))
+    return app.carry_out(push.propose(app.deps, app.config.choose(names, everything)))

@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from cephctl.cli.app import App
-from cephctl.config import Node
-from cephctl.errors import CephctlError, ExitStatus, UsageError
-from cephctl.results import FORMATS, Finding, Severity
+from cephctl.errors import CephctlError
+from cephctl.results import FORMATS, Severity
 from cephctl.units import parse_size
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -125,7 +124,9 @@ class Verb(click.Command):
         return super().invoke(ctx)
 
 
-def near_command(error: click.UsageError, args: Sequence[str], known: Any) -> click.UsageError:
+def near_command(
+    error: click.UsageError, args: Sequence[str], known: Iterable[str]
+) -> click.UsageError:
     import difflib
 
     near = difflib.get_close_matches(args[0], list(known), n=1) if args else []
@@ -144,7 +145,7 @@ class Noun(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            raise near_command(error, args, self.commands) from None
+            raise near_command(error, args, self.list_commands(ctx)) from None
 
 
 class Size(click.ParamType):
@@ -161,51 +162,43 @@ class Size(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-def complete_tenants(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Names of tenants from the live cluster: one second, and silence when it fails."""
+def completion(names: Callable[[App], Iterable[str]]) -> Callable[..., list[str]]:
+    """Completes the names that are found; silence when it fails."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        app = ctx.find_object(App) or App()
+        try:
+            return [name for name in names(app) if name.startswith(incomplete)]
+        except (CephctlError, KeyboardInterrupt):
+            return []
+
+    return complete
+
+
+@completion
+def complete_tenants(app: App) -> Iterable[str]:
+    """From the live cluster, within a second."""
     from cephctl.tenants.layout import tenant_names
 
-    app = ctx.find_object(App) or App()
-    try:
-        return [name for name in app.quickly(tenant_names) if name.startswith(incomplete)]
-    except (CephctlError, KeyboardInterrupt):
-        return []
+    return app.quickly(tenant_names)
 
 
-def complete_nodes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Names of web nodes from the configuration; silence when it cannot be read."""
-    app = ctx.find_object(App) or App()
-    try:
-        return [node.name for node in app.config.nodes if node.name.startswith(incomplete)]
-    except CephctlError:
-        return []
+@completion
+def complete_nodes(app: App) -> Iterable[str]:
+    return [node.name for node in app.config.nodes]
 
 
-def complete_nodes_and_shards(
-    ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[str]:
-    """Names of web nodes and of their shards."""
-    app = ctx.find_object(App) or App()
-    try:
-        names = dict.fromkeys(name for node in app.config.nodes for name in (node.name, node.shard))
-    except CephctlError:
-        return []
-    return [name for name in names if name.startswith(incomplete)]
+@completion
+def complete_nodes_and_shards(app: App) -> Iterable[str]:
+    return dict.fromkeys(name for node in app.config.nodes for name in (node.name, node.shard))
 
 
-def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+@completion
+def complete_runs(app: App) -> Iterable[str]:
     """Runs of this machine."""
     from cephctl.rotation.journal import journals
 
-    app = ctx.find_object(App) or App()
-    try:
-        return [
-            each.run
-            for each in journals(app.config["runs.directory"])
-            if each.run.startswith(incomplete)
-        ]
-    except CephctlError:
-        return []
+    return [each.run for each in journals(app.config["runs.directory"])]
 
 
 NODES = click.argument("nodes", metavar="[NODE]...", nargs=-1, shell_complete=complete_nodes)
@@ -217,19 +210,10 @@ FAIL_ON = click.option(
     type=click.Choice([*THRESHOLDS, "never"]),
     default="err",
     show_default=True,
+    callback=lambda ctx, parameter, value: THRESHOLDS.get(value),
     help="Exit with 3 when a finding is at least this bad.",
 )
-
-
-def threshold_of(fail_on: str) -> Severity | None:
-    """The least severity that makes a command exit with 3; None for never."""
-    return THRESHOLDS.get(fail_on)
-
-
-def status_of_findings(findings: Iterable[Finding], fail_on: str) -> ExitStatus:
-    threshold = threshold_of(fail_on)
-    worst = max((finding.severity for finding in findings), default=Severity.OK)
-    return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK
+"""The function gets the least severity that makes the command exit with 3; None for never."""
 
 
 NODES_OR_SHARDS = click.argument(
@@ -246,33 +230,3 @@ SKIP_NODES = click.option(
 REASON = click.option(
     "--reason", metavar="TEXT", help="Why nodes are left out; it is written to the journal."
 )
-
-
-def chosen_nodes(
-    app: App, names: Sequence[str], everything: bool, default_all: bool = False
-) -> list[Node]:
-    """The nodes that were named, by name or shard, in the inventory's order."""
-    nodes = app.config.nodes
-    if not nodes:
-        raise UsageError(
-            "there are no web nodes in the configuration",
-            "add each to cephctl.toml: [nodes.NAME] with address and shard",
-        )
-    if everything and names:
-        raise UsageError("--all cannot be combined with NODE or SHARD")
-    if everything or (default_all and not names):
-        return list(nodes)
-    if not names:
-        raise UsageError("specify NODE, SHARD or --all")
-    shards = {node.shard for node in nodes}
-    app.config.check_nodes([name for name in names if name not in shards])
-    return [node for node in nodes if node.name in names or node.shard in names]
-
-
-def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:
-    """Nodes left out, each with the reason, which must be given."""
-    if skip and not reason:
-        raise UsageError(
-            "--skip needs a reason, which is written to the journal", "add --reason TEXT"
-        )
-    return dict.fromkeys(skip, reason or "")

@@ -5,7 +5,6 @@ the system's log.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from cephctl.cli.live import LiveLine
 from cephctl.rotation.journal import Entry
 from cephctl.rotation.plan import Direction, Plan
 from cephctl.rotation.steps import StepKind
+from cephctl.system_log import write
 from cephctl.text import printable
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ TITLES = {
     StepKind.BACK: "TO THE WANTED KEY",
     StepKind.TO: "TO THE WANTED KEY",
 }
-DEV_LOG = "/dev/log"
 
 
 def watch(line: LiveLine) -> Callable[[Plan, Direction], Progress]:
@@ -81,7 +80,7 @@ class Progress:
             self.tell(entry, printable(str(entry)))
 
     def tell(self, entry: Entry, line: str) -> None:
-        log(f"run {self.plan.run}: {line}")
+        write(f"run {self.plan.run}: {line}")
         if self.live:
             if entry.kind:
                 self.cells[entry.kind, entry.subject] = entry.state
@@ -106,13 +105,3 @@ class Progress:
             if kind not in phases:
                 table.add_row(f"{kind} {subject}", state)
         return table
-
-
-def log(line: str) -> None:
-    """Into journald or syslog, where there is one."""
-    if not os.path.exists(DEV_LOG):
-        return
-    import syslog
-
-    syslog.openlog("cephctl", syslog.LOG_PID, syslog.LOG_USER)
-    syslog.syslog(syslog.LOG_NOTICE, line)

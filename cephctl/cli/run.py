@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from cephctl.cli.app import App
-from cephctl.cli.options import REASON, SKIP_NODES, Noun, complete_runs, reasons
+from cephctl.cli.options import REASON, SKIP_NODES, Noun, complete_runs
 from cephctl.cli.progress import watch
 from cephctl.results import Outcome, Table
 from cephctl.rotation.journal import Journal, direction_of
-from cephctl.rotation.plan import BACK
+from cephctl.rotation.plan import BACK, reasons
 from cephctl.rotation.runs import RunDetail, RunRow, show_run
 from cephctl.rotation.runs import list_runs as listed
 

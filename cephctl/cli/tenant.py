@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cephctl.cli.app import App, table
+from cephctl.cli.app import App
 from cephctl.cli.options import TENANTS, Noun, Size, complete_tenants
 from cephctl.errors import CephctlError, Interrupted, Unanswered, UsageError
-from cephctl.results import Outcome, Table
+from cephctl.results import Outcome, Table, collect
 from cephctl.units import SIZE_FORMS
 
 if TYPE_CHECKING:
+    from cephctl.tenants.quota import Order
     from cephctl.tenants.usage import TenantDetail
 
 SORTS = ("name", "used", "percent", "files")
@@ -40,7 +41,7 @@ def list_(app: App) -> Outcome:
     """
     from cephctl.tenants.layout import Tenant, list_tenants
 
-    return table(Tenant, app.ask_tenants(list_tenants))
+    return collect(Tenant, app.ask_tenants(list_tenants))
 
 
 @group.command()
@@ -94,7 +95,7 @@ def usage(
 
     selection = Selection(sort, over, top)
     note = f"figures can be up to about {LAG} s old"
-    return table(Usage, app.ask_tenants(partial(measure, names=names, selection=selection)), note)
+    return collect(Usage, app.ask_tenants(partial(measure, names=names, selection=selection)), note)
 
 
 @group.group(cls=Noun)
@@ -113,7 +114,7 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
     """
     from cephctl.tenants.quota import Quota, read_quotas
 
-    return table(Quota, app.ask_tenants(partial(read_quotas, names=names)))
+    return collect(Quota, app.ask_tenants(partial(read_quotas, names=names)))
 
 
 @quota.command(
@@ -149,7 +150,9 @@ def quota_get(app: App, names: tuple[str, ...]) -> Outcome:
 def quota_set(
     app: App, names: tuple[str, ...], size: int, max_files: int | None, every: bool, force: bool
 ) -> Outcome:
-    return change_quotas(app, names, every, force, size, max_files)
+    from cephctl.tenants.quota import Order
+
+    return change_quotas(app, every, Order(names, size, max_files, force))
 
 
 @quota.command("clear", changes=True)
@@ -161,42 +164,25 @@ def quota_clear(app: App, names: tuple[str, ...], every: bool) -> Outcome:
 
     Both that of bytes and that of files.
     """
-    return change_quotas(app, names, every, force=True, max_bytes=0, max_files=0)
+    from cephctl.tenants.quota import Order
+
+    return change_quotas(app, every, Order(names, 0, 0, force=True))
 
 
-def change_quotas(
-    app: App,
-    names: tuple[str, ...],
-    every: bool,
-    force: bool,
-    max_bytes: int,
-    max_files: int | None,
-) -> Outcome:
+def change_quotas(app: App, every: bool, order: Order) -> Outcome:
     """Plan, ask, execute; with --yes at once."""
     from cephctl.tenants.quota import QuotaChange, set_quotas, unchanged_note, warnings_of
 
-    check_choice(names, every)
-
-    def changes(dry_run: bool) -> Iterator[QuotaChange | CephctlError]:
-        return app.ask_tenants(
-            partial(
-                set_quotas,
-                names=names,
-                max_bytes=max_bytes,
-                max_files=max_files,
-                force=force,
-                dry_run=dry_run,
-            )
-        )
-
+    check_choice(order.names, every)
     if not (app.yes or app.dry_run):
-        found = (each for each in changes(dry_run=True) if isinstance(each, QuotaChange))
-        plan = tuple(each for each in found if each.changed)
+        planned = app.ask_tenants(partial(set_quotas, order=order, dry_run=True))
+        plan = tuple(each for each in planned if isinstance(each, QuotaChange) and each.changed)
         if plan:
             warn(app, warnings_of(plan))
             app.confirm(Table(QuotaChange, plan), f"Change the limits of {len(plan)} tenants?")
     try:
-        outcome = table(QuotaChange, changes(app.dry_run))
+        answers = app.ask_tenants(partial(set_quotas, order=order, dry_run=app.dry_run))
+        outcome = collect(QuotaChange, answers)
     except CephctlError as error:
         warn_of_doubt(app, error)
         raise

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cephctl.caps import web_caps
 from cephctl.ceph.commands import Cluster
 from cephctl.ceph.keys import Entity, find_entity, read_entities
 from cephctl.cephx import keyring_text
 from cephctl.cluster.sessions import MdsSession, read_sessions
 from cephctl.config import Node
 from cephctl.errors import CephctlError, Denied, NotFound
-from cephctl.results import Column, Kind, Record
+from cephctl.results import Column, Kind, Outcome, Record, Table
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,15 @@ def list_keys(
         yield problem
 
 
+def shown(answers: Iterator[KeyRow | CephctlError]) -> Outcome:
+    """The rows; with the reason when they are not all."""
+    found = list(answers)
+    rows = tuple(each for each in found if isinstance(each, KeyRow))
+    reasons = (each for each in found if isinstance(each, CephctlError))
+    notes = tuple(f"only the web nodes' entity is shown: {each}" for each in reasons)
+    return Outcome(Table(KeyRow, rows), notes=notes)
+
+
 def sessions_of(inventory: Sequence[Node], cluster: Cluster) -> list[MdsSession] | None:
     try:
         return list(read_sessions(inventory, (), cluster))
@@ -165,54 +173,9 @@ def unknown(name: str, cluster: Cluster) -> NotFound:
     )
 
 
-# Caps
-
-
-@dataclass(frozen=True)
-class CapChange(Record):
-    """The caps of one service: as they are, and as a web node needs them. `changed` says whether
-    they differ.
-    """
-
-    service: str
-    before: str | None
-    after: str | None
-    changed: bool
-
-    columns = (
-        Column("service", "SERVICE"),
-        Column("before", "BEFORE"),
-        Column("after", "AFTER"),
-        Column("changed", "DIFFERS"),
-    )
-
-
 def show_caps(name: str, cluster: Cluster) -> Generator[Cap]:
     """What an entity may do; no MDS is asked."""
     yield from (Cap(*each) for each in existing(name, cluster).caps.items())
-
-
-def caps_changes(name: str, wanted: dict[str, str], cluster: Cluster) -> Generator[CapChange]:
-    """Service by service, all that are there and all that are wanted."""
-    before = existing(name, cluster).caps
-    for service in dict.fromkeys([*wanted, *before]):
-        now, then = before.get(service), wanted.get(service)
-        yield CapChange(service, now, then, now != then)
-
-
-def template(root: str, filesystem: str | None, cluster: Cluster) -> Generator[dict[str, str]]:
-    """One answer: the caps of an entity that mounts one directory of one file system, by service;
-    no more, and no service less.
-    """
-    names = [str(each["name"]) for each in cluster.command("fs ls")]
-    name = filesystem or (names[0] if len(names) == 1 else None)
-    if name is None or name not in names:
-        there = ", ".join(names) or "none"
-        raise NotFound(
-            f"no file system {name}" if name else f"there are {len(names)} file systems: {there}",
-            "set 'filesystem' in cephctl.toml",
-        )
-    yield web_caps(name, root)
 
 
 def exported(name: str, form: str, cluster: Cluster) -> Generator[tuple[str, str]]:

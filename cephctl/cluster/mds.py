@@ -6,11 +6,24 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from cephctl.ceph.commands import Cluster
 from cephctl.cluster.health import findings, health_of
+from cephctl.errors import CephctlError
 from cephctl.parse import Json
-from cephctl.results import Column, Finding, Kind, Record, Severity
+from cephctl.results import (
+    Column,
+    Finding,
+    Kind,
+    Outcome,
+    Record,
+    Severity,
+    status_of_findings,
+)
+
+if TYPE_CHECKING:
+    from cephctl.deps import Ask
 
 STANDBY_STATES = ("up:standby", "up:standby-replay")
 
@@ -71,6 +84,20 @@ def read_status(cluster: Cluster) -> Generator[MdsStatus | tuple[str, int]]:
         if daemon.is_active and daemon.name and not daemon.laggy:
             counters = cluster.mds_command(daemon.name, "perf dump", logger="mds_sessions")
             yield daemon.name, counters["mds_sessions"]["session_count"]
+
+
+def status_as_asked(ask: Ask, threshold: Severity | None) -> Outcome:
+    """The status, with the clients of those MDS that told them; when one hangs, its error too."""
+    answers = ask(read_status)
+    status: MdsStatus = next(answers)
+    clients: dict[str, int] = {}
+    try:
+        for answer in answers:
+            clients |= [answer]
+    except CephctlError as error:
+        return Outcome(with_clients(status, clients), error.status, (error,))
+    code = status_of_findings(status.findings, threshold)
+    return Outcome(with_clients(status, clients), code)
 
 
 def with_clients(status: MdsStatus, clients: dict[str, int]) -> MdsStatus:

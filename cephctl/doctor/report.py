@@ -20,7 +20,7 @@ from cephctl.doctor.verdict import (
 )
 from cephctl.errors import ExitStatus, UsageError
 from cephctl.remedy import shell
-from cephctl.results import Column, Kind, Outcome, Record, Severity, Table
+from cephctl.results import Column, Kind, Outcome, Record, Severity, Table, status_of_findings
 from cephctl.text import near
 
 NAGIOS = {
@@ -124,8 +124,7 @@ def status(facts: Facts, found: Diagnosis, threshold: Severity | None) -> ExitSt
     failed = [node for node in facts.nodes if node.failure]
     if failed:
         return ExitStatus.UNREACHABLE if len(failed) == len(facts.nodes) else ExitStatus.PARTIAL
-    worst = max((finding.severity for finding in found.findings), default=Severity.OK)
-    return ExitStatus.FINDINGS if threshold is not None and worst >= threshold else ExitStatus.OK
+    return status_of_findings(found.findings, threshold)
 
 
 def for_nagios(found: Diagnosis) -> Outcome:

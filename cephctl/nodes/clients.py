@@ -1,14 +1,34 @@
-"""The kernel clients that run on web nodes."""
+"""The kernel clients that run on web nodes, and the blocklist entries that they still need."""
 
 from __future__ import annotations
 
+from functools import partial
+
+from cephctl.cluster.blocklist import BlocklistEntry, find_entry, remove
 from cephctl.config import Node
 from cephctl.deps import Deps
 from cephctl.doctor.gather import Looks, gather
 from cephctl.errors import Refused
 from cephctl.parse import Unreadable
+from cephctl.results import Outcome, Proposal, Table
 
 ANYWAY = "--force removes it anyway"
+
+
+def propose_removal(deps: Deps, address: str, force: bool) -> Proposal:
+    """Take an entry off the blocklist; refused while the client of that address runs, unless
+    `force`.
+    """
+    [entry] = deps.ask(partial(find_entry, address, deps.nodes))
+    node = next((node for node in deps.nodes if node.name == entry.node), None)
+    if node and not entry.range and not force:
+        refuse_if_running(deps, node, address)
+
+    def execute() -> Outcome:
+        return Outcome(Table(BlocklistEntry, tuple(deps.ask(partial(remove, entry)))))
+
+    plan = Table(BlocklistEntry, (entry,))
+    return Proposal(plan, f"Remove {address} from the blocklist?", execute)
 
 
 def refuse_if_running(deps: Deps, node: Node, address: str) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from cephctl.errors import UsageError
+
 
 class Direction(StrEnum):
     """Forward to the new key, or back to the old one."""
@@ -100,3 +102,12 @@ def operator() -> str:
 def this_host() -> str:
     """The name of the operator's machine."""
     return socket.gethostname()
+
+
+def reasons(skip: tuple[str, ...], reason: str | None) -> dict[str, str]:
+    """Nodes left out, each with the reason, which must be given."""
+    if skip and not reason:
+        raise UsageError(
+            "--skip needs a reason, which is written to the journal", "add --reason TEXT"
+        )
+    return dict.fromkeys(skip, reason or "")

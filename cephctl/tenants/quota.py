@@ -32,6 +32,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Order:
+    """Limits for these tenants, or for all without a name. None leaves a limit as it is, 0 removes
+    it. `force` sets one that is below what is used.
+    """
+
+    names: tuple[str, ...]
+    max_bytes: int | None
+    max_files: int | None
+    force: bool
+
+
+@dataclass(frozen=True)
 class Quota(Record):
     """A tenant's limits. `effective_max_bytes` is the tightest of its own and its ancestors', set
     at `effective_path`.
@@ -164,13 +176,11 @@ def effective_limit(
     return (limits[place], place) if place is not None else (None, None)
 
 
-def plan_change(
-    quota: Quota, max_bytes: int | None, max_files: int | None, above: dict[str, int], path: str
-) -> QuotaChange:
-    """What setting these limits would change; None leaves a limit as it is, 0 removes it."""
+def plan_change(quota: Quota, order: Order, above: dict[str, int], path: str) -> QuotaChange:
+    """What the order would change."""
     after = Limits(
-        quota.max_bytes if max_bytes is None else max_bytes or None,
-        quota.max_files if max_files is None else max_files or None,
+        quota.max_bytes if order.max_bytes is None else order.max_bytes or None,
+        quota.max_files if order.max_files is None else order.max_files or None,
     )
     return change_of(quota, after, above, path)
 
@@ -221,30 +231,21 @@ def below_usage(change: QuotaChange) -> str | None:
 
 
 def set_quotas(
-    tenants: Tenants,
-    names: tuple[str, ...],
-    *,
-    max_bytes: int | None,
-    max_files: int | None,
-    force: bool,
-    dry_run: bool,
+    tenants: Tenants, order: Order, dry_run: bool
 ) -> Iterator[QuotaChange | CephctlError]:
-    """Set limits of these tenants or all: first everything is checked, then everything is changed.
+    """First everything is checked, then everything is changed.
 
-    None leaves a limit as it is, 0 removes it. `after` is what the cluster says after the change.
-    Raises before anything is changed: the first unknown name's error, or Refused when a limit is
-    below what is used and `force` is not given. A tenant that vanished meanwhile comes as its
-    error, and the others continue.
+    `after` is what the cluster says after the change. Raises before anything is changed: the first
+    unknown name's error, or Refused when a limit is below what is used. A tenant that vanished
+    meanwhile comes as its error, and the others continue.
     """
     above = ancestors_limits(tenants)
     changes: list[tuple[Quota, QuotaChange]] = []
-    for quota in read_quotas(tenants, names):
+    for quota in read_quotas(tenants, order.names):
         if isinstance(quota, CephctlError):
             raise quota
-        changes.append(
-            (quota, plan_change(quota, max_bytes, max_files, above, tenants.path(quota.name)))
-        )
-    if not force:
+        changes.append((quota, plan_change(quota, order, above, tenants.path(quota.name))))
+    if not order.force:
         refuse_below_usage([change for _, change in changes])
     for quota, change in changes:
         try:
