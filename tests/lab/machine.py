@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.lab.image import PLATFORM_ON, NodeImage
 from tests.lab.network import tap
 from tests.lab.places import BRIDGE_MAC, IMAGES, INSIDE, NODES, RUN, SSH_KEY, recipe
-from tests.lab.shell import LabError, pid_of, run, stop_pid, wait_until
+from tests.lab.shell import LabError, locked, pid_of, run, stop_pid, wait_until
 
 QEMU = "qemu-system-x86_64"
 # A snapshot holds the machine's devices and its boot arguments: it is made anew when these change.
@@ -38,7 +38,7 @@ SSH_OPTIONS = (
 
 @dataclass(frozen=True)
 class Machine:
-    """One node. Its overlay keeps the snapshot; whatever happened since is forgotten at the next `wake`."""
+    """One node. Whatever happened since the snapshot is forgotten at the next `wake`."""
 
     name: str
     image: NodeImage
@@ -48,12 +48,17 @@ class Machine:
         return NODES[self.name]
 
     @property
-    def overlay(self) -> Path:
+    def snapshot(self) -> Path:
+        """The disk with the snapshot as it was taken. All labs share it; none runs on it."""
         return (
             IMAGES
             / f"{self.image.name}-booted-{recipe(BOOT, *HARDWARE, PLATFORM_ON, BRIDGE_MAC, accelerator())}"
             / f"{self.name}.qcow2"
         )
+
+    @property
+    def disk(self) -> Path:
+        return RUN / f"{self.name}.qcow2"
 
     @property
     def pidfile(self) -> Path:
@@ -65,21 +70,22 @@ class Machine:
 
     def up(self) -> None:
         """Booted, ssh answering, the ceph module loaded, nothing mounted."""
-        if self.overlay.exists():
-            self.wake()
-        else:
-            self.boot()
+        self.snapshot.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.snapshot.with_suffix(".lock")):
+            if not self.snapshot.exists():
+                self.boot()
+        self.wake()
 
     def wake(self) -> None:
         """Back to the snapshot, from any state; a new QEMU needs no longer for that than a running one."""
         self.stop()
+        run("cp", "--reflink=auto", "--sparse=always", self.snapshot, self.disk)
         self.launch("-loadvm", SNAPSHOT)
 
     def boot(self) -> None:
         """The first start: a real boot, then the snapshot that all later starts wake from."""
         self.stop()
-        part = self.overlay.with_suffix(".part")
-        part.parent.mkdir(parents=True, exist_ok=True)
+        part = self.snapshot.with_suffix(".part")
         part.unlink(missing_ok=True)
         run("qemu-img", "create", "-q", "-f", "qcow2", "-b", self.image.disk, "-F", "raw", part)
         self.launch(disk=part)
@@ -92,8 +98,8 @@ class Machine:
         self.ssh("sudo systemctl is-system-running --wait", check=False)
         self.ssh(f"sudo sh -c 'modprobe ceph && {PLATFORM_ON}'")
         self.monitor(f"savevm {SNAPSHOT}", timeout=60)
-        # QEMU keeps the file open under its new name.
-        part.rename(self.overlay)
+        self.stop()
+        part.rename(self.snapshot)
 
     def launch(self, *more: str, disk: Path | None = None) -> None:
         self.monitor_socket.unlink(missing_ok=True)
@@ -104,7 +110,7 @@ class Machine:
             "-serial", f"file:{RUN}/{self.name}.console", "-daemonize", "-pidfile", self.pidfile,
             "-monitor", f"unix:{self.monitor_socket},server,nowait",
             "-kernel", self.image.kernel, "-initrd", self.image.initrd, "-append", arguments,
-            "-drive", f"file={disk or self.overlay},if=virtio,format=qcow2,cache=unsafe",
+            "-drive", f"file={disk or self.disk},if=virtio,format=qcow2,cache=unsafe",
             "-netdev", f"tap,id=net,ifname={tap(self.name)},script=no,downscript=no",
             "-device", f"virtio-net-pci,netdev=net,mac={mac}", *more, timeout=60,
         )  # fmt: skip

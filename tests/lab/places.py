@@ -6,7 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 
-NAMESPACE = "cephctl-lab"
+# Workers of pytest-xdist have a lab each; the first one's is that of `make lab-up`.
+LAB = os.environ.get("PYTEST_XDIST_WORKER", "gw0").replace("gw0", "")
+NAMESPACE = f"cephctl-lab{LAB}"
 BRIDGE = "br0"
 # Fixed: the snapshots of the nodes remember it, and would send their answers to a former one.
 BRIDGE_MAC = "52:54:00:0a:0a:32"
@@ -27,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 HOME = Path(os.environ.get("CEPHCTL_LAB_DIR", "/var/lib/cephctl-lab"))
 IMAGES = HOME / "images"
-RUN = HOME / "run"
+RUN = HOME / f"run{LAB}"
 CLUSTER = RUN / "ceph"
 CONFIG = RUN / "cephctl.toml"
 SSH_CONFIG = RUN / "ssh_config"

@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.lab import image, network, site
 from tests.lab.ceph import DAEMONS, Cluster
 from tests.lab.machine import Machine
-from tests.lab.places import CLUSTER, INSIDE, NAMESPACE, NODES, RUN, STORAGE
-from tests.lab.shell import LabError, need, stat_fields, wait_until
+from tests.lab.places import CLUSTER, IMAGES, INSIDE, NAMESPACE, NODES, RUN, STORAGE
+from tests.lab.shell import LabError, locked, need, stat_fields, wait_until
 
 RELEASES = ("bookworm", "trixie")
 HOST_RELEASE = "bookworm"
@@ -75,9 +75,11 @@ def keep_key(cluster: Cluster) -> None:
 
 
 def machines() -> list[Machine]:
-    built = image.node_image()
-    nodes = [Machine(name, built) for name in NODES]
-    image.forget(nodes[0].overlay.parent, "node-*-booted-*")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with locked(IMAGES / "lock"):
+        built = image.node_image()
+        nodes = [Machine(name, built) for name in NODES]
+        image.forget(nodes[0].snapshot.parent, "node-*-booted-*")
     return nodes
 
 
@@ -121,8 +123,16 @@ def each(action: Callable[[Machine], None], nodes: Iterable[Machine]) -> None:
 
 
 def cluster_of(release: str) -> Cluster:
-    root = None if release == HOST_RELEASE else image.ceph_root(release)
-    return Cluster(CLUSTER, STORAGE, enter=INSIDE, root=root, objectstore="bluestore")
+    return Cluster(CLUSTER, STORAGE, enter=INSIDE, root=root_of(release), objectstore="bluestore")
+
+
+def root_of(release: str) -> Path | None:
+    """Where that release's Ceph is; None is this machine's own."""
+    if release == HOST_RELEASE:
+        return None
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with locked(IMAGES / "lock"):
+        return image.ceph_root(release)
 
 
 def current() -> Cluster:

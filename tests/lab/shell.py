@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 
@@ -87,6 +89,14 @@ def find_process(*command: str) -> int | None:
         ):
             return int(name)
     return None
+
+
+@contextlib.contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """One process or thread at a time; the others wait."""
+    with open(file, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def stop_pid(pid: int | None, seconds: float = 10) -> None:
