@@ -402,7 +402,7 @@ def test_a_node_goes_out_of_service_and_comes_back(scene: Scene) -> None:
     others = [name for name in scene.lab.nodes if name != NODE]
     last = node(scene, "drain", *others, CONFIRMED, "-f", "json")
     assert (last.status, len(last.json)) == (5, 1), last.output
-    assert "is the last server of web-1 that is up" in last.stderr
+    assert "is the last UP server of web-1" in last.stderr
     back = node(scene, "undrain", "--all", CONFIRMED)
     assert back.status == 0, back.output
     assert set(site.haproxy_states().values()) == {"UP"}
